@@ -58,7 +58,7 @@ func start(name, netns string, argv ...string) error {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = stateDir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + stateDir}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + stateDir, "OTEL_TRACES_EXPORTER=none"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", name, err)

@@ -1,0 +1,83 @@
+package v1alpha1
+
+// Labels, annotations and finalizers that the operator sets or reads.
+const (
+	// LabelTenant carries the tenant's name on every object of the tenant.
+	LabelTenant = "ejustice.dev/tenant"
+	// LabelModule carries the module's name on every object of a module.
+	LabelModule = "ejustice.dev/module"
+	// LabelTenantListed is "true" on CourtModules that the JusticeTenant lists; the tenant
+	// changes and removes only those.
+	LabelTenantListed = "ejustice.dev/tenant-listed"
+	// LabelJurisdiction on a Node names the country (ISO 3166-1 alpha-2) the node stands in.
+	LabelJurisdiction = "ejustice.dev/jurisdiction"
+
+	// AnnotationConfirmDeletion on a JusticeTenant with deletionPolicy Delete must hold the
+	// tenant's own name before anything is deleted.
+	AnnotationConfirmDeletion = "ejustice.dev/confirm-deletion"
+	// AnnotationAppliedHash on an object holds a hash of what the operator last applied.
+	AnnotationAppliedHash = "ejustice.dev/applied-hash"
+
+	// FinalizerTenant keeps a JusticeTenant until its workloads are stopped.
+	FinalizerTenant = "ejustice.dev/tenant"
+	// FinalizerModule keeps a CourtModule until its Helm release is uninstalled.
+	FinalizerModule = "ejustice.dev/uninstall"
+)
+
+// FieldOwner is the operator's name in managedFields and in app.kubernetes.io/managed-by.
+const FieldOwner = "ejustice-operator"
+
+// Condition types. Ready, Reconciling and Stalled follow kstatus.
+const (
+	// ConditionReady is True when the object does what its spec says.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the operator is still working.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True when only a person can help; the message says how.
+	ConditionStalled = "Stalled"
+	// ConditionDatabaseReady is True when every module has its database.
+	ConditionDatabaseReady = "DatabaseReady"
+	// ConditionModulesReady is True when every CourtModule of the tenant is Ready.
+	ConditionModulesReady = "ModulesReady"
+	// ConditionBackedUp tells whether the tenant's data is backed up.
+	ConditionBackedUp = "BackedUp"
+)
+
+// NamespaceFor returns the namespace of a tenant.
+func NamespaceFor(tenant string) string { return "justice-" + tenant }
+
+// Module returns the module entry of the given name, or nil.
+func (c *ModuleCatalog) Module(module string) *CatalogModule {
+	for i := range c.Spec.Modules {
+		if string(c.Spec.Modules[i].Name) == module {
+			return &c.Spec.Modules[i]
+		}
+	}
+	return nil
+}
+
+// DeletionConfirmed reports whether the tenant's confirmation annotation holds its own name.
+func (t *JusticeTenant) DeletionConfirmed() bool {
+	return t.Annotations[AnnotationConfirmDeletion] == t.Name
+}
+
+// Stopping reports whether the tenant's modules must stop: the tenant is being deleted and
+// nothing holds that back. An unconfirmed deletion with policy Delete changes nothing.
+func (t *JusticeTenant) Stopping() bool {
+	if t.DeletionTimestamp.IsZero() {
+		return false
+	}
+	return t.Spec.DeletionPolicy != DeletionDelete || t.DeletionConfirmed()
+}
+
+// Jurisdictions returns the countries in which the tenant's data may lie.
+func (t *JusticeTenant) Jurisdictions() []string {
+	if t.Spec.Residency == nil || len(t.Spec.Residency.Jurisdictions) == 0 {
+		return []string{string(t.Spec.Country)}
+	}
+	out := make([]string, 0, len(t.Spec.Residency.Jurisdictions))
+	for _, j := range t.Spec.Residency.Jurisdictions {
+		out = append(out, string(j))
+	}
+	return out
+}

@@ -1,0 +1,65 @@
+// Command casemanagement serves the case management module.
+//
+// It is configured by the environment (see kit.Env) and by a JSON file (see
+// casemanagement.Settings).
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+	_ "time/tzdata" // the image has no time zone files
+
+	"ejustice.dev/operator/modules/casemanagement"
+	"ejustice.dev/operator/modules/kit"
+)
+
+// drain is long enough for every node to stop sending to a pod that ends.
+const drain = 5 * time.Second
+
+func main() {
+	log := kit.NewLogger(os.Stdout, "casemanagement")
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := run(ctx, log); err != nil {
+		log.Error("casemanagement stopped", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, log *slog.Logger) error {
+	env, err := kit.ReadEnv(os.Getenv)
+	if err != nil {
+		return err
+	}
+	settings, err := casemanagement.ReadSettings(env.ConfigFile)
+	if err != nil {
+		return err
+	}
+	pool, err := kit.OpenDatabase(ctx, env.Database)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	app, err := casemanagement.NewApp(settings, pool, time.Now)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", env.ListenAddress)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	go app.Tidy(ctx, log)
+	return kit.Server{
+		Listener: listener,
+		Router:   app.Router(log),
+		Migrate:  app.Migrate,
+		Drain:    drain,
+		Log:      log,
+	}.Run(ctx)
+}

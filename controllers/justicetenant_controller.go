@@ -1,0 +1,181 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"ejustice.dev/operator/api/v1alpha1"
+	"ejustice.dev/operator/internal/apply"
+	"ejustice.dev/operator/internal/database"
+	"ejustice.dev/operator/internal/status"
+)
+
+// JusticeTenantReconciler makes a tenant's namespace, database and modules.
+type JusticeTenantReconciler struct {
+	// Client writes, and lists from the cache where being a moment late does no harm.
+	client.Client
+	// Live reads from the API server.
+	Live client.Reader
+	// EnsureDatabase makes databases on external servers.
+	EnsureDatabase EnsureDatabase
+	// PostgresImage is the image of embedded databases.
+	PostgresImage string
+	// OperatorNamespace holds the administrators' Secrets of external servers.
+	OperatorNamespace string
+
+	verified verified
+}
+
+// Reconcile takes one tenant as far as it gets now.
+func (r *JusticeTenantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	return steps(ctx, func(ctx context.Context) (again, error) { return r.step(ctx, req.Name) })
+}
+
+func (r *JusticeTenantReconciler) step(ctx context.Context, name string) (again, error) {
+	t := &v1alpha1.JusticeTenant{}
+	if err := r.Live.Get(ctx, client.ObjectKey{Name: name}, t); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.verified.forget(name)
+			return never, nil
+		}
+		return never, fmt.Errorf("reading tenant %s: %w", name, err)
+	}
+	s, err := r.snapshot(ctx, t)
+	if meta.IsNoMatchError(err) {
+		verdict := status.No("CloudNativePGMissing", "CloudNativePG is not installed on this cluster: install it, or give the tenant an external database")
+		return soon, r.report(ctx, &tenantSnapshot{tenant: t}, &verdict)
+	}
+	if err != nil {
+		return never, err
+	}
+	step := decideTenant(s)
+	next, err := r.do(ctx, s, step)
+	if next == never && err == nil {
+		return never, nil
+	}
+	var failure *status.Verdict
+	var refusal *refused
+	if errors.As(err, &refusal) {
+		failure = &refusal.verdict
+	}
+	return next, errors.Join(err, r.report(ctx, s, failure))
+}
+
+// do carries out the step.
+func (r *JusticeTenantReconciler) do(ctx context.Context, s *tenantSnapshot, step tenantStep) (again, error) {
+	t := s.tenant
+	switch step.action {
+	case tenantAddFinalizer:
+		return now, r.patchFinalizers(ctx, t, func() { controllerutil.AddFinalizer(t, v1alpha1.FinalizerTenant) })
+	case tenantRelease:
+		r.verified.forget(t.Name)
+		return never, r.patchFinalizers(ctx, t, func() { controllerutil.RemoveFinalizer(t, v1alpha1.FinalizerTenant) })
+	case tenantApply:
+		for _, object := range step.objects {
+			if err := apply.Apply(ctx, r.Client, object); err != nil {
+				return now, err
+			}
+		}
+		return now, nil
+	case tenantRemoveModules:
+		for _, name := range step.names {
+			m := &v1alpha1.CourtModule{ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.NamespaceFor(t.Name), Name: name}}
+			if err := client.IgnoreNotFound(r.Delete(ctx, m)); err != nil {
+				return now, fmt.Errorf("deleting module %s: %w", name, err)
+			}
+		}
+		return soon, nil
+	case tenantEnsureExternal:
+		for _, module := range step.names {
+			if err := r.ensureExternal(ctx, t, module); err != nil {
+				return now, err
+			}
+		}
+		return now, nil
+	case tenantDeleteDatabase:
+		if err := client.IgnoreNotFound(r.Delete(ctx, s.liveCluster)); err != nil {
+			return now, fmt.Errorf("deleting the database cluster: %w", err)
+		}
+		return soon, nil
+	case tenantDeleteNamespace:
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.NamespaceFor(t.Name)}}
+		if err := client.IgnoreNotFound(r.Delete(ctx, ns)); err != nil {
+			return now, fmt.Errorf("deleting the namespace: %w", err)
+		}
+		return soon, nil
+	case tenantSettled:
+		return later, nil
+	}
+	return soon, nil
+}
+
+// patchFinalizers sends only the change of the finalizers, and only if the object is still
+// the one that was read.
+func (r *JusticeTenantReconciler) patchFinalizers(ctx context.Context, t *v1alpha1.JusticeTenant, change func()) error {
+	before := t.DeepCopy()
+	change()
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Patch(ctx, t, patch, client.FieldOwner(v1alpha1.FieldOwner)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("changing the finalizers of tenant %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+// report writes the status if it says something new.
+func (r *JusticeTenantReconciler) report(ctx context.Context, s *tenantSnapshot, failure *status.Verdict) error {
+	t := s.tenant
+	next := reportTenant(s, failure)
+	if equality.Semantic.DeepEqual(t.Status, next) {
+		return nil
+	}
+	err := r.Status().Apply(ctx, tenantStatusConfig(t, next), client.FieldOwner(v1alpha1.FieldOwner), client.ForceOwnership)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("writing the status of tenant %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+// SetupWithManager registers the reconciler and what wakes it. Other objects are watched by
+// their metadata only: a change is a reason to look, the look itself is live.
+func (r *JusticeTenantReconciler) SetupWithManager(mgr ctrl.Manager, maxConcurrent int) error {
+	build := ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.JusticeTenant{}, specChanges()).
+		WithOptions(options(maxConcurrent)).
+		Watches(&v1alpha1.CourtModule{}, tenantOfNamespace()).
+		Watches(&v1alpha1.ModuleCatalog{}, r.everyTenant())
+	kinds := []schema.GroupVersionKind{
+		corev1.SchemeGroupVersion.WithKind("Namespace"),
+		corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
+		corev1.SchemeGroupVersion.WithKind("ResourceQuota"),
+		corev1.SchemeGroupVersion.WithKind("LimitRange"),
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
+		database.ClusterKind, database.DatabaseKind,
+	}
+	for _, kind := range kinds {
+		if slices.Contains([]schema.GroupVersionKind{database.ClusterKind, database.DatabaseKind}, kind) && !served(mgr, kind) {
+			// Without CloudNativePG only external databases work; then there is nothing to watch.
+			continue
+		}
+		build = build.WatchesMetadata(kindOf(kind), tenantOfLabel())
+	}
+	return build.Complete(r)
+}
+
+func kindOf(kind schema.GroupVersionKind) client.Object {
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(kind)
+	return u
+}

@@ -1,0 +1,154 @@
+package controllers
+
+import (
+	"ejustice.dev/operator/api/v1alpha1"
+	"ejustice.dev/operator/internal/apply"
+	"ejustice.dev/operator/internal/database"
+	"slices"
+)
+
+// tenantAction is one thing to do for a tenant.
+type tenantAction string
+
+const (
+	tenantAddFinalizer    tenantAction = "AddFinalizer"    // keep the object until the data is safe
+	tenantApply           tenantAction = "Apply"           // write the step's objects
+	tenantRemoveModules   tenantAction = "RemoveModules"   // delete the named CourtModules
+	tenantEnsureExternal  tenantAction = "EnsureExternal"  // make the named modules' external databases
+	tenantDeleteDatabase  tenantAction = "DeleteDatabase"  // delete the embedded cluster
+	tenantDeleteNamespace tenantAction = "DeleteNamespace" // delete the namespace
+	tenantRelease         tenantAction = "Release"         // let the object go
+	tenantWait            tenantAction = "Wait"            // something must come first
+	tenantSettled         tenantAction = "Settled"         // nothing to do
+)
+
+// tenantStep is the next step for a tenant and what it works on.
+type tenantStep struct {
+	action  tenantAction
+	objects []apply.Object
+	names   []string
+}
+
+// decideTenant chooses the one next step. It looks at nothing but the snapshot.
+func decideTenant(s *tenantSnapshot) tenantStep {
+	if !s.tenant.DeletionTimestamp.IsZero() {
+		return decideTenantDeletion(s)
+	}
+	switch {
+	case s.namespace == namespaceForeign, s.namespace == namespaceTerminating:
+		return tenantStep{action: tenantWait}
+	case !slices.Contains(s.tenant.Finalizers, v1alpha1.FinalizerTenant):
+		return tenantStep{action: tenantAddFinalizer}
+	case len(s.frame) > 0:
+		return tenantStep{action: tenantApply, objects: s.frame}
+	case len(s.secrets) > 0:
+		return tenantStep{action: tenantApply, objects: s.secrets}
+	case s.cluster != nil:
+		return tenantStep{action: tenantApply, objects: []apply.Object{*s.cluster}}
+	case len(s.dbs) > 0:
+		return tenantStep{action: tenantApply, objects: s.dbs}
+	case len(s.listed) > 0:
+		return tenantStep{action: tenantApply, objects: s.listed}
+	case len(s.surplus) > 0:
+		return tenantStep{action: tenantRemoveModules, names: s.surplus}
+	case len(s.unverified) > 0:
+		return tenantStep{action: tenantEnsureExternal, names: s.unverified}
+	case !tenantIsReady(s):
+		return tenantStep{action: tenantWait}
+	}
+	return tenantStep{action: tenantSettled}
+}
+
+// decideTenantDeletion stops the modules first, then the database, then lets go. With
+// policy Retain the namespace and everything in it stays.
+func decideTenantDeletion(s *tenantSnapshot) tenantStep {
+	t := s.tenant
+	switch {
+	case !slices.Contains(t.Finalizers, v1alpha1.FinalizerTenant):
+		return tenantStep{action: tenantSettled}
+	case !t.Stopping():
+		return tenantStep{action: tenantWait}
+	case s.namespace == namespaceAbsent, s.namespace == namespaceForeign:
+		return tenantStep{action: tenantRelease}
+	case s.namespace == namespaceTerminating:
+		return tenantStep{action: tenantWait}
+	case t.Spec.DeletionPolicy == v1alpha1.DeletionDelete:
+		return decideDelete(s)
+	}
+	return decideRetain(s)
+}
+
+func decideRetain(s *tenantSnapshot) tenantStep {
+	for i := range s.modules {
+		if !moduleStopped(&s.modules[i]) {
+			return tenantStep{action: tenantWait}
+		}
+	}
+	if s.hibernation != nil {
+		return tenantStep{action: tenantApply, objects: []apply.Object{*s.hibernation}}
+	}
+	return tenantStep{action: tenantRelease}
+}
+
+func decideDelete(s *tenantSnapshot) tenantStep {
+	if len(s.modules) > 0 {
+		var remaining []string
+		for i := range s.modules {
+			if s.modules[i].DeletionTimestamp.IsZero() {
+				remaining = append(remaining, s.modules[i].Name)
+			}
+		}
+		if len(remaining) > 0 {
+			return tenantStep{action: tenantRemoveModules, names: remaining}
+		}
+		return tenantStep{action: tenantWait}
+	}
+	if s.liveCluster != nil {
+		if s.liveCluster.GetDeletionTimestamp() == nil {
+			return tenantStep{action: tenantDeleteDatabase}
+		}
+		return tenantStep{action: tenantWait}
+	}
+	return tenantStep{action: tenantDeleteNamespace}
+}
+
+// moduleStopped reports whether nothing of the module runs any more.
+func moduleStopped(m *v1alpha1.CourtModule) bool {
+	_, reason, _ := conditionOf(m.Status.Conditions, v1alpha1.ConditionReady)
+	return reason == reasonStopped && m.Status.HelmRevision == 0
+}
+
+// tenantIsReady reports whether database and modules are as wanted.
+func tenantIsReady(s *tenantSnapshot) bool {
+	return s.releaseProblem == nil && databasesMissing(s) == "" && databaseServes(s) && modulesMissing(s) == nil
+}
+
+func databaseServes(s *tenantSnapshot) bool {
+	return s.tenant.Spec.Database.External != nil || len(s.needDatabase) == 0 || database.ClusterServes(s.liveCluster)
+}
+
+// databasesMissing names the first module without a usable database.
+func databasesMissing(s *tenantSnapshot) string {
+	for _, module := range s.needDatabase {
+		if !slices.Contains(s.databases, module) {
+			return module
+		}
+	}
+	return ""
+}
+
+// modulesMissing returns the first module that is not Ready at the wanted version.
+func modulesMissing(s *tenantSnapshot) *v1alpha1.CourtModule {
+	for i := range s.modules {
+		if !moduleReady(s, &s.modules[i]) {
+			return &s.modules[i]
+		}
+	}
+	return nil
+}
+
+func moduleReady(s *tenantSnapshot, m *v1alpha1.CourtModule) bool {
+	ready, _, _ := conditionOf(m.Status.Conditions, v1alpha1.ConditionReady)
+	version, known := s.versions[m.Name]
+	return ready && m.Status.ObservedGeneration == m.Generation && (!known || m.Status.Version == version)
+}

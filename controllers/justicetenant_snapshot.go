@@ -1,0 +1,375 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ejustice.dev/operator/api/v1alpha1"
+	"ejustice.dev/operator/internal/apply"
+	"ejustice.dev/operator/internal/catalog"
+	"ejustice.dev/operator/internal/database"
+	"ejustice.dev/operator/internal/status"
+	"ejustice.dev/operator/internal/tenancy"
+)
+
+// namespaceState is what stands under the tenant's namespace name.
+type namespaceState int
+
+const (
+	namespaceAbsent namespaceState = iota
+	namespaceOurs
+	namespaceForeign
+	namespaceTerminating
+)
+
+// tenantSnapshot is what one reconciliation of a tenant goes by. It is read live, never
+// from a cache, so that nothing is created twice or deleted by mistake.
+type tenantSnapshot struct {
+	tenant    *v1alpha1.JusticeTenant
+	namespace namespaceState
+
+	// releaseProblem is set when the release or a listed module is not in the catalogs.
+	releaseProblem *catalog.Problem
+	// versions is the version each listed module should run.
+	versions map[string]string
+
+	// Wanted objects that are missing or differ, by layer.
+	frame   []apply.Object
+	secrets []apply.Object
+	cluster *apply.Object
+	dbs     []apply.Object
+	listed  []apply.Object
+
+	// surplus are CourtModules that the tenant created and no longer lists.
+	surplus []string
+	// modules are all CourtModules of the namespace.
+	modules []v1alpha1.CourtModule
+	// needDatabase are the modules that have or shall have a database, sorted.
+	needDatabase []string
+
+	// liveCluster is the embedded database cluster, or nil.
+	liveCluster *unstructured.Unstructured
+	// databases are the modules whose database can be used, sorted.
+	databases []string
+	// databaseTrouble is why a database is not ready, when something is known.
+	databaseTrouble *status.Verdict
+	// unverified are modules whose external database has not been checked lately.
+	unverified []string
+
+	// hibernation is the cluster object that stops the database.
+	hibernation *apply.Object
+}
+
+// snapshot reads the world of one tenant.
+func (r *JusticeTenantReconciler) snapshot(ctx context.Context, t *v1alpha1.JusticeTenant) (*tenantSnapshot, error) {
+	s := &tenantSnapshot{tenant: t}
+	if err := r.readNamespace(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.readCatalogs(ctx, s); err != nil {
+		return nil, err
+	}
+	if s.namespace != namespaceOurs {
+		frame, err := tenancy.Frame(t, r.OperatorNamespace)
+		if err != nil {
+			return nil, err
+		}
+		s.frame = frame
+		return s, nil
+	}
+	if err := r.readFrame(ctx, s); err != nil {
+		return nil, err
+	}
+	if !mayWork(s) {
+		return s, nil
+	}
+	read := []func(context.Context, *tenantSnapshot) error{r.readModules, r.readSecrets, r.readDatabase}
+	for _, f := range read {
+		if err := f(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (r *JusticeTenantReconciler) readNamespace(ctx context.Context, s *tenantSnapshot) error {
+	ns := &corev1.Namespace{}
+	err := r.Live.Get(ctx, client.ObjectKey{Name: v1alpha1.NamespaceFor(s.tenant.Name)}, ns)
+	switch {
+	case apierrors.IsNotFound(err):
+		s.namespace = namespaceAbsent
+	case err != nil:
+		return fmt.Errorf("reading the tenant's namespace: %w", err)
+	case ns.Labels[v1alpha1.LabelTenant] != s.tenant.Name:
+		s.namespace = namespaceForeign
+	case ns.DeletionTimestamp != nil:
+		s.namespace = namespaceTerminating
+	default:
+		s.namespace = namespaceOurs
+	}
+	return nil
+}
+
+func (r *JusticeTenantReconciler) readCatalogs(ctx context.Context, s *tenantSnapshot) error {
+	catalogs := &v1alpha1.ModuleCatalogList{}
+	if err := r.Live.List(ctx, catalogs); err != nil {
+		return fmt.Errorf("listing the module catalogs: %w", err)
+	}
+	release := string(s.tenant.Spec.Release)
+	if _, err := catalog.Release(catalogs.Items, release); err != nil {
+		errors.As(err, &s.releaseProblem)
+		return nil
+	}
+	s.versions = map[string]string{}
+	for _, m := range s.tenant.Spec.Modules {
+		entry, err := catalog.Resolve(catalogs.Items, release, string(m.Name), string(m.Version))
+		if err != nil {
+			errors.As(err, &s.releaseProblem)
+			return nil
+		}
+		s.versions[string(m.Name)] = string(entry.Version)
+	}
+	return nil
+}
+
+func (r *JusticeTenantReconciler) readFrame(ctx context.Context, s *tenantSnapshot) error {
+	wanted, err := tenancy.Frame(s.tenant, r.OperatorNamespace)
+	if err != nil {
+		return err
+	}
+	s.frame, err = apply.Pending(ctx, r.Live, wanted)
+	return err
+}
+
+// mayWork reports whether the operator has its rights in the namespace. Before that it could
+// not even read Secrets there.
+func mayWork(s *tenantSnapshot) bool {
+	return !slices.ContainsFunc(s.frame, func(o apply.Object) bool {
+		return o.GetKind() == "RoleBinding" && o.GetName() == tenancy.OperatorBinding
+	})
+}
+
+func (r *JusticeTenantReconciler) readModules(ctx context.Context, s *tenantSnapshot) error {
+	list := &v1alpha1.CourtModuleList{}
+	if err := r.Live.List(ctx, list, client.InNamespace(v1alpha1.NamespaceFor(s.tenant.Name))); err != nil {
+		return fmt.Errorf("listing the tenant's modules: %w", err)
+	}
+	s.modules = list.Items
+	names := map[string]bool{}
+	for _, m := range s.tenant.Spec.Modules {
+		names[string(m.Name)] = true
+	}
+	for i := range s.modules {
+		m := &s.modules[i]
+		if m.Labels[v1alpha1.LabelTenantListed] == "true" && !names[m.Name] {
+			s.surplus = append(s.surplus, m.Name)
+		}
+	}
+	wanted, err := tenancy.CourtModules(s.tenant)
+	if err != nil {
+		return err
+	}
+	s.listed, err = apply.Pending(ctx, r.Live, wanted)
+	return err
+}
+
+// readSecrets finds which modules need a database (those listed, those installed, and those
+// that once had one) and what their connection Secrets lack.
+func (r *JusticeTenantReconciler) readSecrets(ctx context.Context, s *tenantSnapshot) error {
+	t := s.tenant
+	ns := v1alpha1.NamespaceFor(t.Name)
+	existing := &corev1.SecretList{}
+	if err := r.Live.List(ctx, existing, client.InNamespace(ns),
+		client.MatchingLabels{v1alpha1.LabelTenant: t.Name}, client.HasLabels{v1alpha1.LabelModule, "cnpg.io/reload"}); err != nil {
+		return fmt.Errorf("listing the connection Secrets: %w", err)
+	}
+	need := map[string]bool{}
+	for _, m := range t.Spec.Modules {
+		need[string(m.Name)] = true
+	}
+	for i := range s.modules {
+		need[s.modules[i].Name] = true
+	}
+	for i := range existing.Items {
+		module := existing.Items[i].Labels[v1alpha1.LabelModule]
+		if existing.Items[i].Name == database.SecretFor(module) {
+			need[module] = true
+		}
+	}
+	for module := range need {
+		s.needDatabase = append(s.needDatabase, module)
+	}
+	slices.Sort(s.needDatabase)
+
+	for _, module := range s.needDatabase {
+		pending, err := r.connectionSecret(ctx, t, module)
+		if err != nil {
+			return err
+		}
+		if pending != nil {
+			s.secrets = append(s.secrets, *pending)
+		}
+	}
+	return nil
+}
+
+// connectionSecret returns the module's Secret if it needs writing. The password is made
+// only when there is none.
+func (r *JusticeTenantReconciler) connectionSecret(ctx context.Context, t *v1alpha1.JusticeTenant, module string) (*apply.Object, error) {
+	live, err := r.liveSecret(ctx, v1alpha1.NamespaceFor(t.Name), database.SecretFor(module))
+	if err != nil {
+		return nil, err
+	}
+	password := ""
+	if live != nil {
+		password = string(live.Data["password"])
+	}
+	if password == "" {
+		password = database.NewPassword()
+	}
+	want, err := database.ConnectionSecret(t, module, password, tenancy.Labels(t.Name))
+	if err != nil {
+		return nil, err
+	}
+	pending, err := apply.Pending(ctx, r.Live, []apply.Object{want})
+	if err != nil || len(pending) == 0 {
+		return nil, err
+	}
+	return &pending[0], nil
+}
+
+// liveSecret reads a Secret; nil when it does not exist.
+func (r *JusticeTenantReconciler) liveSecret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading Secret %s: %w", name, err)
+	}
+	return secret, nil
+}
+
+func (r *JusticeTenantReconciler) readDatabase(ctx context.Context, s *tenantSnapshot) error {
+	if s.tenant.Spec.Database.External != nil {
+		r.readExternal(s)
+		return nil
+	}
+	return r.readEmbedded(ctx, s)
+}
+
+func (r *JusticeTenantReconciler) readEmbedded(ctx context.Context, s *tenantSnapshot) error {
+	live, err := getUnstructured(ctx, r.Live, database.ClusterKind.GroupVersion().String(), database.ClusterKind.Kind,
+		v1alpha1.NamespaceFor(s.tenant.Name), database.ClusterName)
+	if err != nil {
+		return err
+	}
+	s.liveCluster = live
+	if len(s.needDatabase) == 0 {
+		return nil
+	}
+	wanted := database.Embedded{
+		Tenant: s.tenant, Modules: s.needDatabase, Image: r.PostgresImage,
+		Labels: tenancy.Labels(s.tenant.Name), Live: live,
+	}
+	cluster := wanted.Cluster()
+	if apply.Diff(cluster, live) != "" {
+		s.cluster = &cluster
+	}
+	if live != nil && !database.Hibernates(live) {
+		wanted.Hibernated = true
+		hibernation := wanted.Cluster()
+		s.hibernation = &hibernation
+		wanted.Hibernated = false
+	}
+	if err := r.readDatabases(ctx, s, wanted); err != nil {
+		return err
+	}
+	if !database.ClusterServes(live) {
+		return r.readDatabasePods(ctx, s)
+	}
+	return nil
+}
+
+// readDatabases looks at the Database object of every module. It is wanted once its role
+// exists, because CloudNativePG retries a database without its owner only much later.
+func (r *JusticeTenantReconciler) readDatabases(ctx context.Context, s *tenantSnapshot, wanted database.Embedded) error {
+	serves := database.ClusterServes(s.liveCluster)
+	for _, module := range s.needDatabase {
+		want := wanted.Database(module)
+		live, err := apply.Live(ctx, r.Live, want)
+		if err != nil {
+			return err
+		}
+		roleExists := database.RoleExists(s.liveCluster, database.NameFor(s.tenant.Name, module))
+		if apply.Diff(want, live) != "" && (live != nil || roleExists) {
+			s.dbs = append(s.dbs, want)
+		}
+		applied, complaint := database.Applied(live)
+		known := slices.Contains(s.tenant.Status.Databases, module)
+		switch {
+		case applied && (serves || known):
+			s.databases = append(s.databases, module)
+		case complaint != "" && !applied:
+			v := status.No("DatabaseRefused", fmt.Sprintf("CloudNativePG cannot create the database of %s: %s", module, complaint))
+			s.databaseTrouble = &v
+		}
+	}
+	return nil
+}
+
+// readDatabasePods finds out why a database cluster does not come up.
+func (r *JusticeTenantReconciler) readDatabasePods(ctx context.Context, s *tenantSnapshot) error {
+	pods := &corev1.PodList{}
+	if err := r.Live.List(ctx, pods, client.InNamespace(v1alpha1.NamespaceFor(s.tenant.Name)),
+		client.MatchingLabels{"cnpg.io/cluster": database.ClusterName}); err != nil {
+		return fmt.Errorf("listing the database pods: %w", err)
+	}
+	reason, message := status.PodTrouble(pods.Items)
+	if reason == "" {
+		return nil
+	}
+	if reason == status.ReasonUnschedulable {
+		why, err := whyNoNode(ctx, r.Live, s.tenant.Jurisdictions())
+		if err != nil {
+			return err
+		}
+		message = why
+	}
+	v := status.No(reason, "the database cannot start: "+message)
+	s.databaseTrouble = &v
+	return nil
+}
+
+func getUnstructured(ctx context.Context, reader client.Reader, apiVersion, kind, namespace, name string) (*unstructured.Unstructured, error) {
+	u := &unstructured.Unstructured{}
+	u.SetAPIVersion(apiVersion)
+	u.SetKind(kind)
+	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, u)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s %s: %w", kind, name, err)
+	}
+	return u, nil
+}
+
+// conditionOf returns the condition's reason and whether it is True.
+func conditionOf(conditions []metav1.Condition, conditionType string) (isTrue bool, reason, message string) {
+	for _, c := range conditions {
+		if c.Type == conditionType {
+			return c.Status == metav1.ConditionTrue, c.Reason, c.Message
+		}
+	}
+	return false, "", ""
+}

@@ -1,0 +1,52 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+const (
+	// maxSteps bounds how many steps one reconciliation may do before others get a turn.
+	maxSteps = 40
+
+	// resyncAfter is how often a settled object is looked at without cause, for what no
+	// watch reports, such as an external database.
+	resyncAfter = 10 * time.Minute
+
+	// waitAfter is how soon something unsettled is looked at again when no watch reports.
+	waitAfter = 10 * time.Second
+)
+
+// again says how a reconciliation goes on after a step.
+type again int
+
+const (
+	now   again = iota // look at once: the step changed something
+	soon               // wait for a watch, and look at the latest after waitAfter
+	later              // settled: look after resyncAfter
+	never              // gone
+)
+
+// steps runs one step after another until there is nothing more to do at once.
+func steps(ctx context.Context, step func(context.Context) (again, error)) (ctrl.Result, error) {
+	for range maxSteps {
+		next, err := step(ctx)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		switch next {
+		case soon:
+			return ctrl.Result{RequeueAfter: waitAfter}, nil
+		case later:
+			return ctrl.Result{RequeueAfter: resyncAfter}, nil
+		case never:
+			return ctrl.Result{}, nil
+		}
+		if ctx.Err() != nil {
+			return ctrl.Result{}, ctx.Err()
+		}
+	}
+	return ctrl.Result{RequeueAfter: time.Second}, nil
+}

@@ -1,0 +1,119 @@
+package controllers
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ejustice.dev/operator/api/v1alpha1"
+	"ejustice.dev/operator/internal/charts"
+	"ejustice.dev/operator/internal/helm"
+)
+
+// Settings are what the operator is started with.
+type Settings struct {
+	// PostgresImage is the image of embedded databases, pinned by digest.
+	PostgresImage string
+	// Namespace is the operator's own.
+	Namespace string
+	// MaxConcurrent is how many tenants, and how many modules, are worked on at once.
+	MaxConcurrent int
+	// EnsureDatabase makes databases on external servers.
+	EnsureDatabase EnsureDatabase
+	// RegistryTransport carries requests to registries; nil means Go's default.
+	RegistryTransport http.RoundTripper
+}
+
+// Scheme knows every type the operator reads or writes by its Go type.
+func Scheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	return scheme
+}
+
+// ManagerOptions are the options that the reconcilers rely on: caches hold our own kinds and,
+// of everything else, only what carries a tenant's label; managedFields are dropped.
+func ManagerOptions() ctrl.Options {
+	ours := cache.ByObject{Label: labels.Everything()}
+	tenants, err := labels.NewRequirement(v1alpha1.LabelTenant, selection.Exists, nil)
+	utilruntime.Must(err)
+	lease, renew, retry := 8*time.Second, 6*time.Second, time.Second
+	return ctrl.Options{
+		Scheme: Scheme(),
+		Cache: cache.Options{
+			DefaultLabelSelector: labels.NewSelector().Add(*tenants),
+			DefaultTransform:     dropUnused,
+			ByObject: map[client.Object]cache.ByObject{
+				&v1alpha1.JusticeTenant{}: ours,
+				&v1alpha1.CourtModule{}:   ours,
+				&v1alpha1.ModuleCatalog{}: ours,
+			},
+		},
+		LeaderElectionID:              "ejustice-operator",
+		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 &lease,
+		RenewDeadline:                 &renew,
+		RetryPeriod:                   &retry,
+	}
+}
+
+// dropUnused removes what nobody reads from cached objects. Reconcilers read live; caches
+// only say that something changed.
+func dropUnused(object any) (any, error) {
+	if o, ok := object.(metav1.Object); ok {
+		o.SetManagedFields(nil)
+	}
+	if o, ok := object.(*metav1.PartialObjectMetadata); ok {
+		o.SetAnnotations(nil)
+		o.SetOwnerReferences(nil)
+	}
+	return object, nil
+}
+
+// Setup adds the reconcilers to the manager.
+func Setup(mgr ctrl.Manager, settings Settings) error {
+	releases, err := helm.New(helmConfig(mgr.GetConfig()), mgr.GetRESTMapper(), mgr.GetAPIReader())
+	if err != nil {
+		return fmt.Errorf("preparing Helm: %w", err)
+	}
+	tenants := &JusticeTenantReconciler{
+		Client:            mgr.GetClient(),
+		Live:              mgr.GetAPIReader(),
+		EnsureDatabase:    settings.EnsureDatabase,
+		PostgresImage:     settings.PostgresImage,
+		OperatorNamespace: settings.Namespace,
+	}
+	if err := tenants.SetupWithManager(mgr, settings.MaxConcurrent); err != nil {
+		return fmt.Errorf("setting up the tenant controller: %w", err)
+	}
+	modules := &CourtModuleReconciler{
+		Client:   mgr.GetClient(),
+		Live:     mgr.GetAPIReader(),
+		Releases: releases,
+		Charts:   &charts.Puller{Transport: settings.RegistryTransport},
+	}
+	if err := modules.SetupWithManager(mgr, settings.MaxConcurrent); err != nil {
+		return fmt.Errorf("setting up the module controller: %w", err)
+	}
+	return nil
+}
+
+// helmConfig is the manager's configuration without its client-side throttle, which Helm
+// would otherwise apply per operation; the API server's fairness governs both.
+func helmConfig(config *rest.Config) *rest.Config {
+	copied := rest.CopyConfig(config)
+	copied.QPS = -1
+	return copied
+}

@@ -1,0 +1,164 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ejustice.dev/operator/internal/database"
+)
+
+// world plays the controllers that a bare API server lacks: CloudNativePG, the Deployment
+// controller and the namespace controller.
+func world(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := errors.Join(runClusters(ctx), runDatabases(ctx), runDeployments(ctx), emptyNamespaces(ctx))
+		if err != nil && ctx.Err() == nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			fmt.Println("world:", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(30 * time.Millisecond):
+		}
+	}
+}
+
+// paused holds namespaces whose Deployments never become available.
+var paused sync.Map
+
+func runClusters(ctx context.Context) error {
+	return each(ctx, database.ClusterKind, func(u *unstructured.Unstructured) map[string]any {
+		instances, _, _ := unstructured.NestedInt64(u.Object, "spec", "instances")
+		roles, _, _ := unstructured.NestedSlice(u.Object, "spec", "managed", "roles")
+		var names []any
+		for _, role := range roles {
+			names = append(names, role.(map[string]any)["name"])
+		}
+		ready := map[string]any{"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+		status := map[string]any{
+			"phase": "Cluster in healthy state", "readyInstances": instances, "conditions": []any{ready},
+			"managedRolesStatus": map[string]any{"byStatus": map[string]any{"reconciled": names}},
+		}
+		if database.Hibernates(u) {
+			status["readyInstances"] = int64(0)
+			status["conditions"] = []any{ready, map[string]any{"type": "cnpg.io/hibernation", "status": "True", "reason": "Hibernated", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}}
+		}
+		return status
+	})
+}
+
+func runDatabases(ctx context.Context) error {
+	return each(ctx, database.DatabaseKind, func(u *unstructured.Unstructured) map[string]any {
+		return map[string]any{"applied": true, "observedGeneration": u.GetGeneration()}
+	})
+}
+
+func each(ctx context.Context, kind schema.GroupVersionKind, status func(*unstructured.Unstructured) map[string]any) error {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind)
+	if err := suite.client.List(ctx, list); err != nil {
+		return err
+	}
+	var problems []error
+	for i := range list.Items {
+		u := &list.Items[i]
+		want := status(u)
+		have, _, _ := unstructured.NestedMap(u.Object, "status")
+		if equality.Semantic.DeepEqual(have, want) {
+			continue
+		}
+		u.Object["status"] = want
+		problems = append(problems, suite.client.Status().Update(ctx, u))
+	}
+	return errors.Join(problems...)
+}
+
+func runDeployments(ctx context.Context) error {
+	list := &appsv1.DeploymentList{}
+	if err := suite.client.List(ctx, list); err != nil {
+		return err
+	}
+	var problems []error
+	for i := range list.Items {
+		d := &list.Items[i]
+		if _, held := paused.Load(d.Namespace); held {
+			continue
+		}
+		n := *d.Spec.Replicas
+		want := appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n}
+		if equality.Semantic.DeepEqual(d.Status, want) {
+			continue
+		}
+		d.Status = want
+		problems = append(problems, suite.client.Status().Update(ctx, d))
+	}
+	return errors.Join(problems...)
+}
+
+// emptyNamespaces finishes namespaces that are being deleted.
+func emptyNamespaces(ctx context.Context) error {
+	list := &corev1.NamespaceList{}
+	if err := suite.client.List(ctx, list); err != nil {
+		return err
+	}
+	var problems []error
+	for i := range list.Items {
+		ns := &list.Items[i]
+		if ns.DeletionTimestamp == nil {
+			continue
+		}
+		for _, kind := range tenantKinds {
+			u := &unstructured.Unstructured{}
+			u.SetGroupVersionKind(kind)
+			problems = append(problems, suite.client.DeleteAllOf(ctx, u, client.InNamespace(ns.Name)))
+		}
+		ns.Spec.Finalizers = nil
+		problems = append(problems, suite.client.SubResource("finalize").Update(ctx, ns))
+	}
+	return errors.Join(problems...)
+}
+
+// externalDatabases plays external PostgreSQL servers.
+var externalDatabases = &fakeServers{}
+
+type fakeServers struct {
+	mu     sync.Mutex
+	owners map[string]database.Owner
+	broken error
+}
+
+func (f *fakeServers) ensure(_ database.Server, owner database.Owner) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil {
+		return f.broken
+	}
+	if f.owners == nil {
+		f.owners = map[string]database.Owner{}
+	}
+	f.owners[owner.Name] = owner
+	return nil
+}
+
+func (f *fakeServers) setBroken(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.broken = err
+}
+
+func (f *fakeServers) owner(name string) (database.Owner, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o, ok := f.owners[name]
+	return o, ok
+}

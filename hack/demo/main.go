@@ -1,0 +1,119 @@
+// Command demo does the platform's main job once: it applies a real country's
+// manifest, waits until the tenant is Ready, files that country's sample cases,
+// and says where to look. Doing it again changes nothing.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"ejustice.dev/operator/api/v1alpha1"
+	"ejustice.dev/operator/hack/tenant"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const module = "casemanagement"
+
+func main() {
+	country := flag.String("country", "palestine", "which of config/samples to run: palestine, cote-divoire or saint-lucia")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *country); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, country string) error {
+	c, err := tenant.Connect()
+	if err != nil {
+		return err
+	}
+	var t v1alpha1.JusticeTenant
+	if err := tenant.Read("config/samples/"+country+".yaml", &t); err != nil {
+		return err
+	}
+	cases, err := tenant.ReadCases("config/samples/cases/" + country + ".json")
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	progress := func(what string) { fmt.Printf("  %5.1fs  %s\n", time.Since(begin).Seconds(), what) }
+
+	progress("applying config/samples/" + country + ".yaml")
+	if err := c.Apply(ctx, &t); err != nil {
+		return err
+	}
+	if err := c.AwaitReady(ctx, t.Name, 5*time.Minute, progress); err != nil {
+		return fmt.Errorf("%w; look at it with: kubectl describe justicetenant %s", err, t.Name)
+	}
+	namespace := v1alpha1.NamespaceFor(t.Name)
+	cm, done, err := c.Forward(ctx, namespace, module)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := fileAll(ctx, cm, cases); err != nil {
+		return err
+	}
+	progress(fmt.Sprintf("%d cases are on file", len(cases.Cases)))
+	return sayWhereToLook(ctx, c, namespace)
+}
+
+// fileAll hands in each case under a key of its own, so that a second run finds
+// what the first one filed.
+func fileAll(ctx context.Context, cm *tenant.CaseManagement, cases *tenant.Cases) error {
+	for i, filing := range cases.Cases {
+		filed, err := cm.File(ctx, fmt.Sprintf("sample-%s-%d", cases.Tenant, i), filing)
+		if err != nil {
+			return fmt.Errorf("filing case %d: %w", i+1, err)
+		}
+		if filing.Register {
+			if filed, err = cm.Register(ctx, filed.ID); err != nil {
+				return fmt.Errorf("registering case %d: %w", i+1, err)
+			}
+		}
+		fmt.Printf("          %-24s %-20s %s\n", filed.FilingNumber, filed.RegistrationNumber, filed.Title)
+	}
+	return nil
+}
+
+func sayWhereToLook(ctx context.Context, c *tenant.Cluster, namespace string) error {
+	var service corev1.Service
+	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: module}, &service); err != nil {
+		return err
+	}
+	fmt.Println("\nWhere to look:")
+	if address := net.JoinHostPort(service.Spec.ClusterIP, "8080"); reachable(address) {
+		fmt.Printf("  http://%s/                    in a browser on this machine\n", address)
+		fmt.Printf("  curl http://%s/api/v1/cases   the same cases as data\n", address)
+	}
+	fmt.Printf(`  kubectl -n %s port-forward service/%s 8080    from anywhere; then http://localhost:8080/
+There is no sign-in yet: whoever reaches this address reads everything. File no real case.
+
+What to try next (in a shell with: eval "$(make -s env)"):
+  kubectl get justicetenants
+  kubectl -n %[1]s get courtmodules,pods
+  kubectl -n %[1]s delete courtmodule %[2]s     the tenant brings it back, with every case
+  make demo COUNTRY=cote-divoire
+`, namespace, module)
+	return nil
+}
+
+// reachable says whether this machine has a route to the cluster's services, as
+// the host of the local cluster does.
+func reachable(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
+}

@@ -1,0 +1,175 @@
+// Package tenancy builds the frame around a tenant: its namespace with limits and roles, and
+// the CourtModules it lists. The functions are pure; someone else writes the objects.
+package tenancy
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	coreac "k8s.io/client-go/applyconfigurations/core/v1"
+	rbacac "k8s.io/client-go/applyconfigurations/rbac/v1"
+
+	"ejustice.dev/operator/api/v1alpha1"
+	ejac "ejustice.dev/operator/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"ejustice.dev/operator/internal/apply"
+)
+
+// Roles are the four things a person can be in a tenant. The ClusterRole of each is
+// ejustice-<role>; the operator binds it in the tenant's namespace to the group
+// ejustice:<tenant>:<role>, so that a ministry grants it by group membership alone.
+var Roles = []string{"tenant-admin", "tenant-operator", "tenant-auditor", "tenant-viewer"}
+
+// Labels are on every object of the tenant.
+func Labels(tenant string) map[string]string {
+	return map[string]string{
+		v1alpha1.LabelTenant:           tenant,
+		"app.kubernetes.io/managed-by": v1alpha1.FieldOwner,
+		"app.kubernetes.io/part-of":    "ejustice",
+	}
+}
+
+// OperatorBinding is the name of the RoleBinding that lets the operator work in a tenant's
+// namespace. Outside of tenants' namespaces it may not read Secrets or write workloads.
+const OperatorBinding = "ejustice-operator"
+
+// Frame builds the namespace and what stands in it before anything runs. The namespace comes
+// first, then the operator's own rights in it. The operator runs in operatorNamespace.
+func Frame(t *v1alpha1.JusticeTenant, operatorNamespace string) ([]apply.Object, error) {
+	configs := []runtime.ApplyConfiguration{
+		namespace(t), operatorBinding(t, operatorNamespace), quota(t), limits(t), defaultServiceAccount(t),
+	}
+	for _, role := range Roles {
+		configs = append(configs, roleBinding(t, role))
+	}
+	return convert(configs)
+}
+
+// namespace makes the API server refuse pods that are not restricted.
+func namespace(t *v1alpha1.JusticeTenant) *coreac.NamespaceApplyConfiguration {
+	labels := Labels(t.Name)
+	for _, mode := range []string{"enforce", "audit", "warn"} {
+		labels["pod-security.kubernetes.io/"+mode] = "restricted"
+	}
+	return coreac.Namespace(v1alpha1.NamespaceFor(t.Name)).WithLabels(labels)
+}
+
+func quota(t *v1alpha1.JusticeTenant) *coreac.ResourceQuotaApplyConfiguration {
+	q := t.Spec.Quota
+	hard := corev1.ResourceList{
+		corev1.ResourceRequestsCPU:     quantity(q.CPU, "8"),
+		corev1.ResourceRequestsMemory:  quantity(q.Memory, "16Gi"),
+		corev1.ResourceRequestsStorage: quantity(q.Storage, "200Gi"),
+		corev1.ResourcePods:            *resource.NewQuantity(int64(orDefault(q.Pods, 60)), resource.DecimalSI),
+	}
+	return coreac.ResourceQuota("tenant", v1alpha1.NamespaceFor(t.Name)).
+		WithLabels(Labels(t.Name)).
+		WithSpec(coreac.ResourceQuotaSpec().WithHard(hard))
+}
+
+// limits gives containers that ask for nothing a small request, because the quota refuses
+// pods without one. It sets no limit: a default limit below someone's request is invalid.
+func limits(t *v1alpha1.JusticeTenant) *coreac.LimitRangeApplyConfiguration {
+	return coreac.LimitRange("tenant", v1alpha1.NamespaceFor(t.Name)).
+		WithLabels(Labels(t.Name)).
+		WithSpec(coreac.LimitRangeSpec().WithLimits(coreac.LimitRangeItem().
+			WithType(corev1.LimitTypeContainer).
+			WithDefaultRequest(corev1.ResourceList{
+				corev1.ResourceCPU:    resource.MustParse("20m"),
+				corev1.ResourceMemory: resource.MustParse("64Mi"),
+			})))
+}
+
+// defaultServiceAccount takes the API token from pods that do not ask for one.
+func defaultServiceAccount(t *v1alpha1.JusticeTenant) *coreac.ServiceAccountApplyConfiguration {
+	return coreac.ServiceAccount("default", v1alpha1.NamespaceFor(t.Name)).
+		WithLabels(Labels(t.Name)).
+		WithAutomountServiceAccountToken(false)
+}
+
+func operatorBinding(t *v1alpha1.JusticeTenant, operatorNamespace string) *rbacac.RoleBindingApplyConfiguration {
+	return rbacac.RoleBinding(OperatorBinding, v1alpha1.NamespaceFor(t.Name)).
+		WithLabels(Labels(t.Name)).
+		WithRoleRef(rbacac.RoleRef().WithAPIGroup(rbacv1.GroupName).WithKind("ClusterRole").WithName("ejustice-operator-tenant")).
+		WithSubjects(rbacac.Subject().WithKind(rbacv1.ServiceAccountKind).WithNamespace(operatorNamespace).WithName(v1alpha1.FieldOwner))
+}
+
+func roleBinding(t *v1alpha1.JusticeTenant, role string) *rbacac.RoleBindingApplyConfiguration {
+	return rbacac.RoleBinding(role, v1alpha1.NamespaceFor(t.Name)).
+		WithLabels(Labels(t.Name)).
+		WithRoleRef(rbacac.RoleRef().WithAPIGroup(rbacv1.GroupName).WithKind("ClusterRole").WithName("ejustice-" + role)).
+		WithSubjects(rbacac.Subject().WithAPIGroup(rbacv1.GroupName).WithKind(rbacv1.GroupKind).
+			WithName(fmt.Sprintf("ejustice:%s:%s", t.Name, role)))
+}
+
+// CourtModules builds the CourtModules that the tenant lists.
+func CourtModules(t *v1alpha1.JusticeTenant) ([]apply.Object, error) {
+	configs := make([]runtime.ApplyConfiguration, 0, len(t.Spec.Modules))
+	for i := range t.Spec.Modules {
+		configs = append(configs, courtModule(t, &t.Spec.Modules[i]))
+	}
+	return convert(configs)
+}
+
+func courtModule(t *v1alpha1.JusticeTenant, m *v1alpha1.TenantModule) *ejac.CourtModuleApplyConfiguration {
+	labels := Labels(t.Name)
+	labels[v1alpha1.LabelModule] = string(m.Name)
+	labels[v1alpha1.LabelTenantListed] = "true"
+	spec := ejac.CourtModuleSpec().WithModule(m.Name)
+	if m.Version != "" {
+		spec.WithVersion(m.Version)
+	}
+	if len(m.Values) > 0 {
+		spec.WithValues(m.Values)
+	}
+	if m.Replicas != 0 {
+		spec.WithReplicas(m.Replicas)
+	}
+	if m.Resources != nil {
+		spec.WithResources(ejac.Resources().WithRequests(amounts(m.Resources.Requests)).WithLimits(amounts(m.Resources.Limits)))
+	}
+	return ejac.CourtModule(string(m.Name), v1alpha1.NamespaceFor(t.Name)).WithLabels(labels).WithSpec(spec)
+}
+
+func amounts(a v1alpha1.Amounts) *ejac.AmountsApplyConfiguration {
+	config := ejac.Amounts()
+	if a.CPU != nil {
+		config.WithCPU(*a.CPU)
+	}
+	if a.Memory != nil {
+		config.WithMemory(*a.Memory)
+	}
+	return config
+}
+
+func convert(configs []runtime.ApplyConfiguration) ([]apply.Object, error) {
+	objects := make([]apply.Object, 0, len(configs))
+	for _, config := range configs {
+		object, err := apply.From(config)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
+}
+
+// quantity parses what admission has checked; anything else becomes the default.
+func quantity(v *intstr.IntOrString, fallback string) resource.Quantity {
+	if v != nil {
+		if q, err := resource.ParseQuantity(v.String()); err == nil {
+			return q
+		}
+	}
+	return resource.MustParse(fallback)
+}
+
+func orDefault(v, fallback int32) int32 {
+	if v == 0 {
+		return fallback
+	}
+	return v
+}

@@ -1,0 +1,88 @@
+package casemanagement
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/semaphore"
+
+	"ejustice.dev/operator/modules/kit"
+)
+
+//go:embed migrations locales templates openapi.json
+var files embed.FS
+
+// App is the module's application.
+type App struct {
+	settings *Settings
+	pool     *pgxpool.Pool
+	pages    *kit.Pages
+	now      func() time.Time
+	// bodies bounds the memory that filings under way may use together.
+	bodies  *semaphore.Weighted
+	maxBody int64
+}
+
+// NewApp prepares the application. now is time.Now outside tests.
+func NewApp(settings *Settings, pool *pgxpool.Pool, now func() time.Time) (*App, error) {
+	pages, err := kit.NewPages(settings.Tenant, files)
+	if err != nil {
+		return nil, fmt.Errorf("prepare pages: %w", err)
+	}
+	location := settings.Tenant.Location()
+	// Room for two of the largest documents in base64, and for the rest.
+	maxBody := 2*settings.Limits.DocumentBytes*4/3 + 1<<20
+	return &App{
+		settings: settings,
+		pool:     pool,
+		pages:    pages,
+		now:      func() time.Time { return now().In(location) },
+		bodies:   semaphore.NewWeighted(maxBody),
+		maxBody:  maxBody,
+	}, nil
+}
+
+// Router serves the application.
+func (a *App) Router(log *slog.Logger) *kit.Router {
+	router := kit.NewRouter(log, a.pool, a.pages)
+	router.API("GET /openapi.json", a.openAPI)
+	router.API("GET /api/v1/courts", a.listCourts)
+	router.API("GET /api/v1/cases", a.listCases)
+	router.API("POST /api/v1/cases", a.createCase)
+	router.API("GET /api/v1/cases/{id}", a.getCase)
+	router.API("POST /api/v1/cases/{id}/registration", a.createRegistration)
+	router.API("GET /api/v1/cases/{id}/documents/{document}", a.getDocument)
+	router.Page("GET /{$}", a.listPage)
+	router.Page("GET /cases/{id}", a.casePage)
+	return router
+}
+
+// Migrate brings the database to this version's schema.
+func (a *App) Migrate(ctx context.Context) error {
+	migrations, err := fs.Sub(files, "migrations")
+	if err != nil {
+		return fmt.Errorf("find migrations: %w", err)
+	}
+	return kit.Migrate(ctx, a.pool, migrations)
+}
+
+// Tidy removes what is no longer needed, once an hour until ctx ends.
+func (a *App) Tidy(ctx context.Context, log *slog.Logger) {
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := forgetAnswers(ctx, a.pool, a.now()); err != nil {
+				log.Error("tidying failed", "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package kit
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+
+	"golang.org/x/text/language"
+)
+
+// Env is the part of the configuration that differs from pod to pod and comes
+// from the environment.
+type Env struct {
+	// ListenAddress of the HTTP server, for example ":8080".
+	ListenAddress string
+	// ConfigFile is the JSON file with the module's settings.
+	ConfigFile string
+	Database   Database
+}
+
+// Database says where the module's database is. The password is in a file and
+// is read again for each new connection, so that it may be changed while the
+// module runs.
+type Database struct {
+	Host         string
+	Port         uint16
+	Name         string
+	User         string
+	SSLMode      string
+	PasswordFile string
+}
+
+// ReadEnv reads the environment through get (os.Getenv outside tests) and
+// names every variable that is missing or wrong.
+func ReadEnv(get func(string) string) (Env, error) {
+	var faults []error
+	required := func(name string) string {
+		value := get(name)
+		if value == "" {
+			faults = append(faults, fmt.Errorf("environment variable %s is required", name))
+		}
+		return value
+	}
+	optional := func(name, fallback string) string {
+		if value := get(name); value != "" {
+			return value
+		}
+		return fallback
+	}
+	env := Env{
+		ListenAddress: optional("LISTEN_ADDRESS", ":8080"),
+		ConfigFile:    optional("CONFIG_FILE", "/etc/ejustice/config.json"),
+		Database: Database{
+			Host:         required("DATABASE_HOST"),
+			Name:         required("DATABASE_NAME"),
+			User:         required("DATABASE_USER"),
+			SSLMode:      optional("DATABASE_SSLMODE", "require"),
+			PasswordFile: required("DATABASE_PASSWORD_FILE"),
+		},
+	}
+	port, err := strconv.ParseUint(optional("DATABASE_PORT", "5432"), 10, 16)
+	if err != nil {
+		faults = append(faults, errors.New("environment variable DATABASE_PORT must be a port number"))
+	}
+	env.Database.Port = uint16(port)
+	return env, errors.Join(faults...)
+}
+
+// ReadConfig decodes the JSON file at path into a pointer to a struct. See
+// DecodeJSON for how strict it is.
+func ReadConfig(path string, into any) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open configuration: %w", err)
+	}
+	defer file.Close()
+	if err := DecodeJSON(file, into); err != nil {
+		return fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return nil
+}
+
+// Tenant is what every module knows of the tenant it serves.
+type Tenant struct {
+	Name         string            `json:"name"`
+	Country      string            `json:"country"`
+	Languages    []string          `json:"languages"`
+	TimeZone     string            `json:"timeZone"`
+	Domain       string            `json:"domain"`
+	DisplayNames map[string]string `json:"displayNames"`
+}
+
+var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+
+// Validate adds the tenant's faults to errs, each path beginning with "tenant.".
+func (t Tenant) Validate(errs *FieldErrors) {
+	if t.Name == "" {
+		errs.Add("tenant.name", "is required")
+	}
+	if !countryCode.MatchString(t.Country) {
+		errs.Add("tenant.country", "must be a country code of two capital letters")
+	}
+	if len(t.Languages) == 0 {
+		errs.Add("tenant.languages", "must name at least one language")
+	}
+	for i, tag := range t.Languages {
+		if _, err := language.Parse(tag); err != nil {
+			errs.Add(fmt.Sprintf("tenant.languages[%d]", i), "is not a language tag")
+		}
+	}
+	if t.TimeZone == "" {
+		errs.Add("tenant.timeZone", "is required")
+	} else if _, err := time.LoadLocation(t.TimeZone); err != nil {
+		errs.Add("tenant.timeZone", "is not a time zone")
+	}
+	if len(t.DisplayNames) == 0 {
+		errs.Add("tenant.displayNames", "must have at least one name")
+	}
+}
+
+// Location is the tenant's time zone. Call it on a validated tenant.
+func (t Tenant) Location() *time.Location {
+	location, err := time.LoadLocation(t.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return location
+}

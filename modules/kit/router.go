@@ -1,0 +1,227 @@
+package kit
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Handler answers a request or returns an error, which becomes a problem (for
+// an API) or an error page.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// Router is a module's HTTP front. It routes with http.ServeMux patterns and
+// adds to every route: request id, security headers, access log, metrics,
+// errors as answers, and 503 until the module is ready to work.
+type Router struct {
+	mux     *http.ServeMux
+	routes  []string
+	log     *slog.Logger
+	pages   *Pages
+	metrics *metrics
+	health  *health
+	origin  *http.CrossOriginProtection
+}
+
+// NewRouter makes a router that already serves /livez, /readyz, /metrics and
+// the style sheet, and answers unknown addresses.
+func NewRouter(log *slog.Logger, pool *pgxpool.Pool, pages *Pages) *Router {
+	router := &Router{
+		mux:     http.NewServeMux(),
+		log:     log,
+		pages:   pages,
+		metrics: newMetrics(pool),
+		health:  &health{ping: pool.Ping},
+		origin:  http.NewCrossOriginProtection(),
+	}
+	router.handle("GET /livez", router.health.live)
+	router.handle("GET /readyz", router.health.ready)
+	router.handle("GET /metrics", router.metrics.handler().ServeHTTP)
+	router.handle("GET /static/{version}/style.css", serveStyle)
+	router.mux.HandleFunc("/", router.observed("unknown", router.answer(router.unknown, router.pageError)))
+	router.mux.HandleFunc("/api/", router.observed("unknown", router.answer(router.unknown, router.apiError)))
+	return router
+}
+
+// API registers a route whose errors are answered as RFC 9457 problems. A
+// browser may not write through it from a foreign site.
+func (router *Router) API(pattern string, handler Handler) {
+	router.handle(pattern, router.whenReady(router.answer(func(w http.ResponseWriter, r *http.Request) error {
+		if router.origin.Check(r) != nil {
+			return NewProblem(http.StatusForbidden, "cross-origin", "Not allowed from another site",
+				"Requests that change something must come from this site.")
+		}
+		return handler(w, r)
+	}, router.apiError), router.apiError))
+}
+
+// Page registers a route whose errors are answered as pages in the reader's
+// language.
+func (router *Router) Page(pattern string, handler Handler) {
+	router.handle(pattern, router.whenReady(router.answer(handler, router.pageError), router.pageError))
+}
+
+// Routes lists every registered pattern.
+func (router *Router) Routes() []string { return slices.Clone(router.routes) }
+
+func (router *Router) handle(pattern string, handler http.HandlerFunc) {
+	router.routes = append(router.routes, pattern)
+	router.mux.HandleFunc(pattern, router.observed(pattern, handler))
+}
+
+func (router *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = withRequestID(w, r)
+	setSecurityHeaders(w.Header())
+	if router.health.draining() {
+		// Ask the client to come back on a new connection, to another replica.
+		w.Header().Set("Connection", "close")
+	}
+	router.mux.ServeHTTP(w, r)
+}
+
+// observed logs and measures a route. Probes are measured but not logged.
+func (router *Router) observed(route string, next http.HandlerFunc) http.HandlerFunc {
+	probe := strings.HasSuffix(route, "z") || strings.HasSuffix(route, "/metrics")
+	return func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		recorder := &statusRecorder{ResponseWriter: w}
+		defer func() {
+			if crash := recover(); crash != nil {
+				if crash == http.ErrAbortHandler {
+					panic(crash)
+				}
+				router.log.Error("request crashed", "route", route, "request_id", requestID(r.Context()),
+					"panic", fmt.Sprintf("%T", crash), "stack", string(debug.Stack()))
+				if recorder.status == 0 {
+					router.apiError(recorder, r, fmt.Errorf("crash in %s", route))
+				}
+			}
+			took := time.Since(start)
+			router.metrics.observe(route, recorder.code(), took)
+			if !probe {
+				router.log.Info("request", "route", route, "method", r.Method, "status", recorder.code(),
+					"duration_ms", took.Milliseconds(), "bytes", recorder.bytes, "request_id", requestID(r.Context()))
+			}
+		}()
+		next(recorder, r)
+	}
+}
+
+type failure func(w http.ResponseWriter, r *http.Request, err error)
+
+func (router *Router) answer(handler Handler, fail failure) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := handler(w, r); err != nil {
+			fail(w, r, err)
+		}
+	}
+}
+
+// whenReady refuses work before the schema is migrated: a pod may be reached
+// directly although no Service sends to it.
+func (router *Router) whenReady(next http.HandlerFunc, fail failure) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !router.health.migrated() {
+			fail(w, r, TryLater("The service is starting."))
+			return
+		}
+		next(w, r)
+	}
+}
+
+func (router *Router) apiError(w http.ResponseWriter, r *http.Request, err error) {
+	router.prepareError(w, r, err).write(w)
+}
+
+func (router *Router) pageError(w http.ResponseWriter, r *http.Request, err error) {
+	problem := router.prepareError(w, r, err)
+	if err := router.pages.renderError(w, r, problem.Status); err != nil {
+		router.log.Error("error page failed", "error", err, "request_id", requestID(r.Context()))
+		problem.write(w)
+	}
+}
+
+func (router *Router) prepareError(w http.ResponseWriter, r *http.Request, err error) *Problem {
+	problem := asProblem(err)
+	if problem.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
+		router.log.Error("request failed", "error", err, "request_id", requestID(r.Context()))
+	}
+	for _, name := range []string{"Content-Encoding", "Content-Disposition", "ETag", "Location"} {
+		w.Header().Del(name)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return problem
+}
+
+// unknown answers what no route matches: 405 when the address exists for
+// another method, else 404.
+func (router *Router) unknown(w http.ResponseWriter, r *http.Request) error {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := router.mux.Handler(other); pattern != "/" && pattern != "/api/" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		return NotFound()
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return NewProblem(http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed",
+		"This address answers to "+strings.Join(allowed, ", ")+".")
+}
+
+// setSecurityHeaders allows our own style sheet and forms, and nothing else: no
+// script, no frame, no foreign origin.
+func setSecurityHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; "+
+		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("X-Robots-Tag", "noindex, nofollow")
+	// Court data stays out of every cache unless a handler knows better.
+	h.Set("Cache-Control", "no-store")
+}
+
+// statusRecorder remembers what was answered, for the log and the metrics.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (s *statusRecorder) WriteHeader(status int) {
+	if s.status == 0 {
+		s.status = status
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
+func (s *statusRecorder) Write(p []byte) (int, error) {
+	if s.status == 0 {
+		s.status = http.StatusOK
+	}
+	n, err := s.ResponseWriter.Write(p)
+	s.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+func (s *statusRecorder) code() int {
+	if s.status == 0 {
+		return http.StatusOK
+	}
+	return s.status
+}

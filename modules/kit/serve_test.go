@@ -1,0 +1,292 @@
+package kit_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ejustice.dev/operator/modules/kit"
+	"ejustice.dev/operator/modules/kit/pgtest"
+)
+
+// running is a module under test.
+type running struct {
+	url  string
+	stop context.CancelFunc
+	done chan error
+	log  *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+func run(t *testing.T, db kit.Database, migrate func(context.Context) error, drain time.Duration, add func(*kit.Router)) running {
+	t.Helper()
+	log := &lockedBuffer{}
+	logger := kit.NewLogger(log, "test")
+	router := kit.NewRouter(logger, openPool(t, db), newPages(t))
+	add(router)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := running{"http://" + listener.Addr().String(), stop, make(chan error, 1), log}
+	server := kit.Server{Listener: listener, Router: router, Migrate: migrate, Drain: drain, Log: logger}
+	go func() { r.done <- server.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-r.done })
+	return r
+}
+
+func (r running) get(t *testing.T, path string) (int, string, http.Header) {
+	t.Helper()
+	response, err := http.Get(r.url + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body), response.Header
+}
+
+func (r running) awaitReady(t *testing.T) {
+	t.Helper()
+	await(t, "readiness", func() bool { code, _, _ := r.get(t, "/readyz"); return code == http.StatusOK })
+}
+
+func migrated(context.Context) error { return nil }
+
+func hello(w http.ResponseWriter, _ *http.Request) error {
+	return kit.WriteJSON(w, http.StatusOK, "hello")
+}
+
+func TestReadinessFollowsMigrations(t *testing.T) {
+	var attempts atomic.Int32
+	migrate := func(context.Context) error {
+		if attempts.Add(1) == 1 {
+			return errors.New("the database is not there yet")
+		}
+		return nil
+	}
+	proceed := make(chan struct{})
+	r := run(t, pgtest.Database(t), func(ctx context.Context) error { <-proceed; return migrate(ctx) }, 0,
+		func(router *kit.Router) { router.API("GET /api/hello", hello) })
+	if code, body, _ := r.get(t, "/readyz"); code != 503 || !strings.Contains(body, "migrations") {
+		t.Errorf("readyz = %d %q", code, body)
+	}
+	if code, _, _ := r.get(t, "/livez"); code != 200 {
+		t.Errorf("livez = %d", code)
+	}
+	if code, body, header := r.get(t, "/api/hello"); code != 503 || !strings.Contains(body, "starting") || header.Get("Retry-After") == "" {
+		t.Errorf("work before migrations: %d %s", code, body)
+	}
+	close(proceed)
+	r.awaitReady(t)
+	if code, _, _ := r.get(t, "/api/hello"); code != 200 || attempts.Load() != 2 {
+		t.Errorf("after migrations: %d, attempts %d", code, attempts.Load())
+	}
+}
+
+func TestReadinessNeedsTheDatabase(t *testing.T) {
+	db := pgtest.Database(t)
+	db.Host = t.TempDir() // nobody listens there
+	r := run(t, db, migrated, 0, func(*kit.Router) {})
+	await(t, "the database to be missed", func() bool {
+		code, body, _ := r.get(t, "/readyz")
+		return code == 503 && strings.Contains(body, "database does not answer")
+	})
+	if code, _, _ := r.get(t, "/livez"); code != 200 {
+		t.Error("a module must live while its database is away")
+	}
+}
+
+// A rolling update: while the module drains it is unready but serves, a request
+// under way finishes, and then it ends without an error.
+func TestShutdownDropsNothing(t *testing.T) {
+	entered, finish := make(chan struct{}), make(chan struct{})
+	r := run(t, pgtest.Database(t), migrated, 300*time.Millisecond, func(router *kit.Router) {
+		router.API("GET /api/hello", hello)
+		router.API("GET /api/slow", func(w http.ResponseWriter, req *http.Request) error {
+			close(entered)
+			<-finish
+			return hello(w, req)
+		})
+	})
+	r.awaitReady(t)
+	slow := make(chan error, 1)
+	go func() {
+		response, err := http.Get(r.url + "/api/slow")
+		if err == nil {
+			_, err = io.ReadAll(response.Body)
+			response.Body.Close()
+		}
+		slow <- err
+	}()
+	<-entered
+	r.stop()
+	await(t, "unreadiness", func() bool { code, _, _ := r.get(t, "/readyz"); return code == 503 })
+	response, err := http.Get(r.url + "/api/hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != 200 || !response.Close {
+		t.Errorf("while draining: %d, the client told to leave: %v", response.StatusCode, response.Close)
+	}
+	await(t, "the listener to close", func() bool {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+		if err == nil {
+			connection.Close()
+		}
+		return err != nil
+	})
+	close(finish)
+	if err := <-slow; err != nil {
+		t.Errorf("the request under way was dropped: %v", err)
+	}
+	err = <-r.done
+	r.done <- err
+	if err != nil {
+		t.Errorf("run: %v", err)
+	}
+}
+
+func TestErrorsBecomeAnswers(t *testing.T) {
+	r := run(t, pgtest.Database(t), migrated, 0, func(router *kit.Router) {
+		router.API("GET /api/secret", func(http.ResponseWriter, *http.Request) error { return errors.New("inner detail") })
+		router.API("GET /api/crash", func(http.ResponseWriter, *http.Request) error { panic("inner detail") })
+		router.API("GET /api/fields", func(http.ResponseWriter, *http.Request) error {
+			return fmt.Errorf("wrapped: %w", kit.FieldErrors{{Field: "a", Message: "is required"}})
+		})
+		router.API("GET /api/late", func(http.ResponseWriter, *http.Request) error {
+			return fmt.Errorf("query: %w", context.DeadlineExceeded)
+		})
+		router.API("POST /api/write", hello)
+		router.Page("GET /secret", func(http.ResponseWriter, *http.Request) error { return errors.New("inner detail") })
+	})
+	r.awaitReady(t)
+	for path, want := range map[string]int{
+		"/api/secret": 500, "/api/crash": 500, "/api/fields": 400, "/api/late": 503, "/api/none": 404, "/api/write": 405,
+		"/secret": 500, "/none": 404,
+	} {
+		code, body, header := r.get(t, path)
+		if code != want || strings.Contains(body, "inner detail") {
+			t.Errorf("%s: %d, want %d\n%s", path, code, want, body)
+		}
+		if header.Get("X-Request-Id") == "" || header.Get("Cache-Control") != "no-store" || !strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: headers are missing: %v", path, header)
+		}
+		if !strings.HasPrefix(path, "/api/") {
+			if !strings.Contains(body, `<html lang="ar-PS" dir="rtl">`) {
+				t.Errorf("%s: not a page in the tenant's language:\n%s", path, body)
+			}
+			continue
+		}
+		var problem kit.Problem
+		if err := json.Unmarshal([]byte(body), &problem); err != nil || header.Get("Content-Type") != "application/problem+json" ||
+			problem.Status != want || problem.Type == "" || problem.Title == "" {
+			t.Errorf("%s: not a problem: %v %s", path, err, body)
+		}
+	}
+	if _, _, header := r.get(t, "/api/write"); header.Get("Allow") != "POST" {
+		t.Errorf("Allow = %q", header.Get("Allow"))
+	}
+	request, _ := http.NewRequest(http.MethodPost, r.url+"/api/write", nil)
+	request.Header.Set("Sec-Fetch-Site", "cross-site")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusForbidden {
+		t.Errorf("a write from a foreign site: %d", response.StatusCode)
+	}
+}
+
+func TestLogAndMetricsHoldNoPaths(t *testing.T) {
+	r := run(t, pgtest.Database(t), migrated, 0, func(router *kit.Router) {
+		router.API("GET /api/cases/{id}", func(w http.ResponseWriter, r *http.Request) error { return hello(w, r) })
+	})
+	r.awaitReady(t)
+	request, _ := http.NewRequest(http.MethodGet, r.url+"/api/cases/secret-id?q=secret-name", nil)
+	request.Header.Set("X-Request-Id", "abc-123")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.Header.Get("X-Request-Id") != "abc-123" {
+		t.Error("the caller's request id is lost")
+	}
+	r.get(t, "/secret-path")
+	_, metrics, _ := r.get(t, "/metrics")
+	await(t, "the log line", func() bool { return strings.Contains(r.log.String(), `"request_id":"abc-123"`) })
+	for name, text := range map[string]string{"log": r.log.String(), "metrics": metrics} {
+		if strings.Contains(text, "secret") {
+			t.Errorf("the %s holds what was asked for:\n%s", name, text)
+		}
+		if !strings.Contains(text, "GET /api/cases/{id}") {
+			t.Errorf("the %s lacks the route:\n%s", name, text)
+		}
+	}
+	if !strings.Contains(metrics, "database_connections_max 8") {
+		t.Error("the pool is not measured")
+	}
+}
+
+func TestStyleIsKeptOnlyUnderItsOwnName(t *testing.T) {
+	r := run(t, pgtest.Database(t), migrated, 0, func(*kit.Router) {})
+	r.awaitReady(t)
+	page := newPages(t).Page(nilWriter{}, mustRequest(t))
+	for path, want := range map[string]string{
+		page.Style():              "public, max-age=31536000, immutable",
+		"/static/other/style.css": "no-cache",
+	} {
+		code, body, header := r.get(t, path)
+		if code != 200 || header.Get("Cache-Control") != want || !strings.Contains(body, "body {") {
+			t.Errorf("%s: %d %q", path, code, header.Get("Cache-Control"))
+		}
+	}
+}
+
+type nilWriter struct{}
+
+func (nilWriter) Header() http.Header         { return http.Header{} }
+func (nilWriter) Write(p []byte) (int, error) { return len(p), nil }
+func (nilWriter) WriteHeader(int)             {}
+
+func mustRequest(t *testing.T) *http.Request {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, "/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
