@@ -238,11 +238,13 @@ func startOperator(t *testing.T, requests *wire) *operator {
 
 // wire counts the operator's writes and can cut it off after the n-th.
 type wire struct {
-	cutAfter int64 // 0: never
+	only     string // the one tenant that this operator finds when it looks; "": all
+	cutAfter int64  // 0: never
 	writes   atomic.Int64
 	cut      atomic.Bool
 	cancel   atomic.Pointer[context.CancelFunc]
-	trace    func(*http.Request)
+	trace    atomic.Pointer[traceLog]
+	all      atomic.Int64 // requests except watches and leases
 }
 
 func (w *wire) onCut(cancel context.CancelFunc) { w.cancel.Store(&cancel) }
@@ -253,6 +255,12 @@ func (w *wire) over(next http.RoundTripper) http.RoundTripper {
 		if w.cut.Load() {
 			return nil, fmt.Errorf("cut off")
 		}
+		if request.URL.Query().Get("watch") == "" {
+			w.all.Add(1)
+		}
+		if w.isForeign(request) {
+			return notFound(request), nil
+		}
 		if request.Method == http.MethodGet || strings.Contains(request.URL.Path, "/leases/") {
 			return next.RoundTrip(request)
 		}
@@ -260,8 +268,8 @@ func (w *wire) over(next http.RoundTripper) http.RoundTripper {
 		if w.cutAfter > 0 && count > w.cutAfter {
 			return nil, fmt.Errorf("cut off")
 		}
-		if w.trace != nil {
-			w.trace(request)
+		if trace := w.trace.Load(); trace != nil {
+			trace.add(request)
 		}
 		response, err := next.RoundTrip(request)
 		if w.cutAfter > 0 && count == w.cutAfter {
@@ -276,6 +284,21 @@ func (w *wire) over(next http.RoundTripper) http.RoundTripper {
 		}
 		return response, err
 	})
+}
+
+// isForeign reports whether the request looks at a tenant or module that the operator shall
+// not find.
+func (w *wire) isForeign(r *http.Request) bool {
+	one := strings.Contains(r.URL.Path, "/justicetenants/") || strings.Contains(r.URL.Path, "/courtmodules/")
+	return w.only != "" && one && !strings.Contains(r.URL.Path, w.only)
+}
+
+func notFound(r *http.Request) *http.Response {
+	body := `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`
+	return &http.Response{
+		StatusCode: http.StatusNotFound, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)),
+	}
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -246,7 +246,7 @@ type Backup struct {
 	// When, as five cron fields in the tenant's time zone, for example "0 2 * * *".
 	// +required
 	// +kubebuilder:validation:MaxLength=100
-	// +kubebuilder:validation:XValidation:rule="self.matches('^((([*]|[0-5]?[0-9](-[0-5]?[0-9])?)(/[0-9]{1,2})?,?)+) ((([*]|([01]?[0-9]|2[0-3])(-([01]?[0-9]|2[0-3]))?)(/[0-9]{1,2})?,?)+) ((([*]|(0?[1-9]|[12][0-9]|3[01])(-(0?[1-9]|[12][0-9]|3[01]))?)(/[0-9]{1,2})?,?)+) ((([*]|(0?[1-9]|1[0-2])(-(0?[1-9]|1[0-2]))?)(/[0-9]{1,2})?,?)+) ((([*]|[0-7](-[0-7])?)(/[0-9]{1,2})?,?)+)$') && !self.contains(', ') && !self.endsWith(',')",message="must be five cron fields (minute hour day month weekday), for example '0 2 * * *' for every night at two"
+	// +kubebuilder:validation:XValidation:rule="self.split(' ').size() == 5 && self.split(' ')[0].matches('^([*]|[0-5]?[0-9](-[0-5]?[0-9])?)(/[1-9][0-9]?)?(,([*]|[0-5]?[0-9](-[0-5]?[0-9])?)(/[1-9][0-9]?)?)*$') && self.split(' ')[1].matches('^([*]|([01]?[0-9]|2[0-3])(-([01]?[0-9]|2[0-3]))?)(/[1-9][0-9]?)?(,([*]|([01]?[0-9]|2[0-3])(-([01]?[0-9]|2[0-3]))?)(/[1-9][0-9]?)?)*$') && self.split(' ')[2].matches('^([*]|(0?[1-9]|[12][0-9]|3[01])(-(0?[1-9]|[12][0-9]|3[01]))?)(/[1-9][0-9]?)?(,([*]|(0?[1-9]|[12][0-9]|3[01])(-(0?[1-9]|[12][0-9]|3[01]))?)(/[1-9][0-9]?)?)*$') && self.split(' ')[3].matches('^([*]|(0?[1-9]|1[0-2])(-(0?[1-9]|1[0-2]))?)(/[1-9][0-9]?)?(,([*]|(0?[1-9]|1[0-2])(-(0?[1-9]|1[0-2]))?)(/[1-9][0-9]?)?)*$') && self.split(' ')[4].matches('^([*]|[0-7](-[0-7])?)(/[1-9][0-9]?)?(,([*]|[0-7](-[0-7])?)(/[1-9][0-9]?)?)*$')",message="must be five cron fields (minute hour day month weekday), for example '0 2 * * *' for every night at two"
 	Schedule string `json:"schedule"`
 
 	// How many days a backup is kept.

@@ -38,6 +38,7 @@ type node struct {
 var nodes = []node{
 	{"node1", "10.89.0.11", "10.244.1.0/24", "PS"},
 	{"node2", "10.89.0.12", "10.244.2.0/24", "CI"},
+	{"node3", "10.89.0.13", "10.244.3.0/24", "LC"},
 }
 
 func (n node) netns() string { return "ejc-" + n.name }

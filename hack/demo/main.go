@@ -68,15 +68,24 @@ func run(ctx context.Context, country string) error {
 	return sayWhereToLook(ctx, c, namespace)
 }
 
-// fileAll hands in each case under a key of its own, so that a second run finds
-// what the first one filed.
+// fileAll hands in each case that is not on file yet.
 func fileAll(ctx context.Context, cm *tenant.CaseManagement, cases *tenant.Cases) error {
+	onFile := map[string]*tenant.Case{}
+	existing, err := cm.List(ctx, "")
+	if err != nil {
+		return fmt.Errorf("listing what is on file: %w", err)
+	}
+	for i := range existing {
+		onFile[existing[i].CourtCode+existing[i].Title] = &existing[i]
+	}
 	for i, filing := range cases.Cases {
-		filed, err := cm.File(ctx, fmt.Sprintf("sample-%s-%d", cases.Tenant, i), filing)
-		if err != nil {
-			return fmt.Errorf("filing case %d: %w", i+1, err)
+		filed := onFile[filing.CourtCode+filing.Title]
+		if filed == nil {
+			if filed, err = cm.File(ctx, fmt.Sprintf("sample-%s-%d", cases.Tenant, i), filing); err != nil {
+				return fmt.Errorf("filing case %d: %w", i+1, err)
+			}
 		}
-		if filing.Register {
+		if filing.Register && filed.RegistrationNumber == "" {
 			if filed, err = cm.Register(ctx, filed.ID); err != nil {
 				return fmt.Errorf("registering case %d: %w", i+1, err)
 			}

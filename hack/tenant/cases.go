@@ -145,3 +145,18 @@ func (m *CaseManagement) call(ctx context.Context, method, path, key string, in,
 	}
 	return nil
 }
+
+// Get fetches any page or document of the module.
+func (m *CaseManagement) Get(ctx context.Context, path string) (int, http.Header, string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.BaseURL+path, nil)
+	if err != nil {
+		return 0, nil, "", err
+	}
+	response, err := m.HTTP.Do(request)
+	if err != nil {
+		return 0, nil, "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return response.StatusCode, response.Header, string(body), err
+}

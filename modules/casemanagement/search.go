@@ -87,7 +87,7 @@ func parseQuery(values url.Values, settings *Settings) (Query, error) {
 		if utf8.RuneCountInString(field.text) > maxQuery {
 			errs.Add(field.name, "must have at most %d characters", maxQuery)
 		}
-		if !utf8.ValidString(field.text) {
+		if strings.ContainsRune(field.text, utf8.RuneError) {
 			errs.Add(field.name, "contains characters that cannot be read")
 		}
 	}

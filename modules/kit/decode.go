@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// maxItems bounds every JSON array and map, so that a small body cannot become
-// a large amount of memory.
-const maxItems = 10_000
+// maxTokens bounds the values, names and brackets of one input, so that a body
+// cannot become much more memory or work than its bytes. A country's list of
+// courts has a few thousand.
+const maxTokens = 100_000
 
 // DecodeJSON reads exactly one JSON value into a pointer to a struct. It is
 // stricter than encoding/json, because a misspelt field in a court filing or a
@@ -30,7 +31,7 @@ func DecodeJSON(r io.Reader, into any) error {
 	if err := d.value("", reflect.ValueOf(into).Elem()); err != nil {
 		return unreadable(err)
 	}
-	switch _, err := d.json.Token(); {
+	switch _, err := d.token(); {
 	case err == nil:
 		d.errs.Add("body", "must be a single JSON value")
 	case err != io.EOF:
@@ -41,6 +42,10 @@ func DecodeJSON(r io.Reader, into any) error {
 
 // unreadable tells text that is not JSON from a reader that failed.
 func unreadable(err error) error {
+	var faults FieldErrors
+	if errors.As(err, &faults) {
+		return faults
+	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		return FieldErrors{{"body", fmt.Sprintf("is not valid JSON (at byte %d)", syntax.Offset)}}
@@ -52,12 +57,20 @@ func unreadable(err error) error {
 }
 
 type decoder struct {
-	json *json.Decoder
-	errs FieldErrors
+	json   *json.Decoder
+	tokens int
+	errs   FieldErrors
+}
+
+func (d *decoder) token() (json.Token, error) {
+	if d.tokens++; d.tokens > maxTokens {
+		return nil, FieldErrors{{"body", "has too many values"}}
+	}
+	return d.json.Token()
 }
 
 func (d *decoder) value(path string, target reflect.Value) error {
-	token, err := d.json.Token()
+	token, err := d.token()
 	if err != nil {
 		return err
 	}
@@ -144,10 +157,6 @@ func (d *decoder) texts(path string, target reflect.Value) error {
 		if target.MapIndex(key).IsValid() {
 			d.errs.Add(field, "appears twice")
 		}
-		if target.Len() == maxItems {
-			d.errs.Add(path, "has more than %d entries", maxItems)
-			return d.skip(1)
-		}
 		text := reflect.New(target.Type().Elem()).Elem()
 		if err := d.value(field, text); err != nil {
 			return err
@@ -159,10 +168,6 @@ func (d *decoder) texts(path string, target reflect.Value) error {
 
 func (d *decoder) array(path string, target reflect.Value) error {
 	for i := 0; d.json.More(); i++ {
-		if i == maxItems {
-			d.errs.Add(path, "has more than %d items", maxItems)
-			return d.skip(1)
-		}
 		item := reflect.New(target.Type().Elem()).Elem()
 		if err := d.value(fmt.Sprintf("%s[%d]", path, i), item); err != nil {
 			return err
@@ -174,7 +179,7 @@ func (d *decoder) array(path string, target reflect.Value) error {
 
 // name reads the name of an object's next member.
 func (d *decoder) name() (string, error) {
-	token, err := d.json.Token()
+	token, err := d.token()
 	if err != nil {
 		return "", err
 	}
@@ -183,7 +188,7 @@ func (d *decoder) name() (string, error) {
 
 // end reads the closing bracket.
 func (d *decoder) end() error {
-	_, err := d.json.Token()
+	_, err := d.token()
 	return err
 }
 
@@ -191,7 +196,7 @@ func (d *decoder) end() error {
 // depth 0 it reads one whole value.
 func (d *decoder) skip(depth int) error {
 	for {
-		token, err := d.json.Token()
+		token, err := d.token()
 		if err != nil {
 			return err
 		}

@@ -69,11 +69,13 @@ func TestDecodeJSONNamesEveryFault(t *testing.T) {
 
 func TestDecodeJSONIsBounded(t *testing.T) {
 	var got input
-	err := kit.DecodeJSON(strings.NewReader(`{"people":[`+strings.Repeat("null,", 20_000)+`null],"title":5}`), &got)
-	if err == nil || !strings.Contains(err.Error(), "people has more than 10000 items; title must be text") || len(got.People) > 10_000 {
-		t.Errorf("got %d items, error %v", len(got.People), err)
+	for _, body := range []string{`{"people":[` + strings.Repeat("null,", 200_000), `{"x":[` + strings.Repeat("[", 200_000)} {
+		err := kit.DecodeJSON(strings.NewReader(body), &got)
+		if err == nil || err.Error() != "body has too many values" {
+			t.Errorf("error %v", err)
+		}
 	}
-	err = kit.DecodeJSON(strings.NewReader(`{`+strings.TrimSuffix(strings.Repeat(`"x":1,`, 5_000), ",")+`}`), &got)
+	err := kit.DecodeJSON(strings.NewReader(`{`+strings.TrimSuffix(strings.Repeat(`"x":1,`, 5_000), ",")+`}`), &got)
 	var faults kit.FieldErrors
 	if !errors.As(err, &faults) || len(faults) != 100 {
 		t.Errorf("got %d faults, want the first 100", len(faults))

@@ -7,8 +7,7 @@ import (
 	"net/http"
 )
 
-// style is one sheet for both directions: it says almost nothing of left and
-// right, and the little it says is mirrored under [dir=rtl].
+// style is one sheet for both directions: nothing in it says left or right.
 //
 //go:embed static/style.css
 var style []byte
