@@ -20,7 +20,6 @@ import (
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/apply"
 	"ejustice.dev/operator/internal/helm"
-	"ejustice.dev/operator/internal/status"
 	"ejustice.dev/operator/internal/tenancy"
 )
 
@@ -62,12 +61,12 @@ func (r *CourtModuleReconciler) step(ctx context.Context, key client.ObjectKey) 
 	if next == never && err == nil {
 		return never, nil
 	}
-	failure := failureOf(err)
-	if failure != nil && failure.stalled {
+	failed := failureOf(err)
+	if failed != nil && failed.stalled {
 		// Trying again cannot help; a change of the spec or the catalog wakes us.
 		next, err = later, nil
 	}
-	return next, errors.Join(err, r.report(ctx, s, failure))
+	return next, errors.Join(err, r.report(ctx, s, failed))
 }
 
 // do carries out the step.
@@ -101,8 +100,7 @@ func (r *CourtModuleReconciler) do(ctx context.Context, s *moduleSnapshot, actio
 func (r *CourtModuleReconciler) roll(ctx context.Context, s *moduleSnapshot, action moduleAction) error {
 	ch, err := r.Charts.Pull(ctx, s.entry.Chart)
 	if err != nil {
-		return &stepError{moduleFailure{verdict: status.No("ChartUnavailable",
-			fmt.Sprintf("the chart cannot be fetched: %v; check chart.ref and chart.digest in the ModuleCatalog and that the registry answers", err))}}
+		return retried("ChartUnavailable", fmt.Sprintf("the chart cannot be fetched: %v; check chart.ref and chart.digest in the ModuleCatalog and that the registry answers", err))
 	}
 	labels := tenancy.Labels(s.tenant.Name)
 	labels[v1alpha1.LabelModule] = s.module.Name
@@ -117,19 +115,6 @@ func (r *CourtModuleReconciler) roll(ctx context.Context, s *moduleSnapshot, act
 	return helmError(r.Releases.Upgrade(ctx, request))
 }
 
-// stepError is a failed step whose cause is meant for the module's status.
-type stepError struct{ moduleFailure }
-
-func (e *stepError) Error() string { return e.verdict.Message }
-
-func failureOf(err error) *moduleFailure {
-	var step *stepError
-	if errors.As(err, &step) {
-		return &step.moduleFailure
-	}
-	return nil
-}
-
 // helmError turns Helm's errors into answers for the status.
 func helmError(err error) error {
 	var values *helm.ValuesError
@@ -138,11 +123,11 @@ func helmError(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &values):
-		return &stepError{moduleFailure{status.No(reasonValuesInvalid, "values do not fit the module: "+values.Message), true}}
+		return stalled(reasonValuesInvalid, "values do not fit the module: "+values.Message)
 	case errors.As(err, &chartErr):
-		return &stepError{moduleFailure{status.No("ChartRefused", chartErr.Message), true}}
+		return stalled("ChartRefused", chartErr.Message)
 	}
-	return &stepError{moduleFailure{status.No("HelmFailed", err.Error()), false}}
+	return retried("HelmFailed", err.Error())
 }
 
 func (r *CourtModuleReconciler) patchFinalizers(ctx context.Context, m *v1alpha1.CourtModule, change func()) error {
@@ -156,9 +141,9 @@ func (r *CourtModuleReconciler) patchFinalizers(ctx context.Context, m *v1alpha1
 }
 
 // report writes the status if it says something new.
-func (r *CourtModuleReconciler) report(ctx context.Context, s *moduleSnapshot, failure *moduleFailure) error {
+func (r *CourtModuleReconciler) report(ctx context.Context, s *moduleSnapshot, failed *failure) error {
 	m := s.module
-	next := reportModule(s, failure)
+	next := reportModule(s, failed)
 	if equality.Semantic.DeepEqual(m.Status, next) {
 		return nil
 	}

@@ -14,16 +14,9 @@ const (
 	reasonValuesInvalid = "ValuesInvalid"
 )
 
-// moduleFailure is what the last step failed with.
-type moduleFailure struct {
-	verdict status.Verdict
-	// stalled is true when trying again cannot help.
-	stalled bool
-}
-
 // reportModule says how the module fares. It looks at nothing but the snapshot and the
 // failure of the last step, if there was one.
-func reportModule(s *moduleSnapshot, failure *moduleFailure) v1alpha1.CourtModuleStatus {
+func reportModule(s *moduleSnapshot, failed *failure) v1alpha1.CourtModuleStatus {
 	m := s.module
 	out := *m.Status.DeepCopy()
 	out.ObservedGeneration = m.Generation
@@ -37,19 +30,19 @@ func reportModule(s *moduleSnapshot, failure *moduleFailure) v1alpha1.CourtModul
 			out.ChartDigest = s.entry.Chart.Digest
 		}
 	}
-	phase, verdict := moduleVerdict(s, failure)
+	phase, verdict := moduleVerdict(s, failed)
 	status.SetPhase(&out.Conditions, m.Generation, phase, verdict.Reason, verdict.Message)
 	status.Sort(out.Conditions)
 	return out
 }
 
-func moduleVerdict(s *moduleSnapshot, failure *moduleFailure) (status.Phase, status.Verdict) {
+func moduleVerdict(s *moduleSnapshot, failed *failure) (status.Phase, status.Verdict) {
 	m := s.module
 	switch {
-	case failure != nil && failure.stalled:
-		return status.Stalled, withOld(s, failure.verdict)
-	case failure != nil:
-		return status.Reconciling, withOld(s, failure.verdict)
+	case failed != nil && failed.stalled:
+		return status.Stalled, withOld(s, failed.verdict)
+	case failed != nil:
+		return status.Reconciling, withOld(s, failed.verdict)
 	case !m.DeletionTimestamp.IsZero():
 		return status.Reconciling, status.No("Uninstalling", "the module is being uninstalled; its database is kept")
 	case s.tenantName == "":

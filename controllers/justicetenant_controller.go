@@ -20,7 +20,6 @@ import (
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/apply"
 	"ejustice.dev/operator/internal/database"
-	"ejustice.dev/operator/internal/status"
 )
 
 // JusticeTenantReconciler makes a tenant's namespace, database and modules.
@@ -55,8 +54,8 @@ func (r *JusticeTenantReconciler) step(ctx context.Context, name string) (again,
 	}
 	s, err := r.snapshot(ctx, t)
 	if meta.IsNoMatchError(err) {
-		verdict := status.No("CloudNativePGMissing", "CloudNativePG is not installed on this cluster: install it, or give the tenant an external database")
-		return soon, r.report(ctx, &tenantSnapshot{tenant: t}, &verdict)
+		err := stalled("CloudNativePGMissing", "CloudNativePG is not installed on this cluster: install it, or give the tenant an external database")
+		return soon, r.report(ctx, &tenantSnapshot{tenant: t}, failureOf(err))
 	}
 	if err != nil {
 		return never, err
@@ -66,12 +65,7 @@ func (r *JusticeTenantReconciler) step(ctx context.Context, name string) (again,
 	if next == never && err == nil {
 		return never, nil
 	}
-	var failure *status.Verdict
-	var refusal *refused
-	if errors.As(err, &refusal) {
-		failure = &refusal.verdict
-	}
-	return next, errors.Join(err, r.report(ctx, s, failure))
+	return next, errors.Join(err, r.report(ctx, s, failureOf(err)))
 }
 
 // do carries out the step.
@@ -135,9 +129,9 @@ func (r *JusticeTenantReconciler) patchFinalizers(ctx context.Context, t *v1alph
 }
 
 // report writes the status if it says something new.
-func (r *JusticeTenantReconciler) report(ctx context.Context, s *tenantSnapshot, failure *status.Verdict) error {
+func (r *JusticeTenantReconciler) report(ctx context.Context, s *tenantSnapshot, failed *failure) error {
 	t := s.tenant
-	next := reportTenant(s, failure)
+	next := reportTenant(s, failed)
 	if equality.Semantic.DeepEqual(t.Status, next) {
 		return nil
 	}

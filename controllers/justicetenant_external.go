@@ -10,7 +10,6 @@ import (
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/database"
-	"ejustice.dev/operator/internal/status"
 )
 
 // EnsureDatabase makes a module's database on an external server; database.Ensure does it.
@@ -71,14 +70,14 @@ func (r *JusticeTenantReconciler) ensureExternal(ctx context.Context, t *v1alpha
 	external := t.Spec.Database.External
 	namespace := external.AdminSecretRef.Namespace
 	if namespace != "" && namespace != r.OperatorNamespace {
-		return refusal("AdminSecretForeign", fmt.Sprintf("database.external.adminSecretRef must name a Secret in namespace %s: move the Secret there", r.OperatorNamespace))
+		return stalled("AdminSecretForeign", fmt.Sprintf("database.external.adminSecretRef must name a Secret in namespace %s: move the Secret there", r.OperatorNamespace))
 	}
 	admin, err := r.liveSecret(ctx, r.OperatorNamespace, external.AdminSecretRef.Name)
 	if err != nil {
 		return err
 	}
 	if admin == nil {
-		return refusal("AdminSecretMissing", fmt.Sprintf("Secret %s with username and password does not exist in namespace %s: create it", external.AdminSecretRef.Name, r.OperatorNamespace))
+		return stalled("AdminSecretMissing", fmt.Sprintf("Secret %s with username and password does not exist in namespace %s: create it", external.AdminSecretRef.Name, r.OperatorNamespace))
 	}
 	connection, err := r.liveSecret(ctx, v1alpha1.NamespaceFor(t.Name), database.SecretFor(module))
 	if err != nil {
@@ -96,7 +95,7 @@ func (r *JusticeTenantReconciler) ensureExternal(ctx context.Context, t *v1alpha
 		Name: database.NameFor(t.Name, module), Password: string(connection.Data["password"]),
 	}
 	if err := r.EnsureDatabase(ctx, server, owner); err != nil {
-		return refusal("ExternalDatabaseUnavailable", fmt.Sprintf("the database of %s on %s cannot be prepared: %v", module, external.Host, err))
+		return retried("ExternalDatabaseUnavailable", fmt.Sprintf("the database of %s on %s cannot be prepared: %v", module, external.Host, err))
 	}
 	r.verified.remember(t.Name+"/"+module, addressOf(t))
 	return nil
@@ -107,13 +106,4 @@ func addressOf(t *v1alpha1.JusticeTenant) string {
 	e := t.Spec.Database.External
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s:%d/%s/%s", e.Host, e.Port, e.SSLMode, e.AdminSecretRef.Name))
 	return hex.EncodeToString(sum[:8])
-}
-
-// refused is an error whose text is meant for the tenant's status.
-type refused struct{ verdict status.Verdict }
-
-func (r *refused) Error() string { return r.verdict.Message }
-
-func refusal(reason, message string) error {
-	return &refused{status.No(reason, message)}
 }

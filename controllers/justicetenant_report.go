@@ -16,7 +16,7 @@ import (
 
 // reportTenant says how the tenant fares. It looks at nothing but the snapshot and what the
 // last step failed with, if it did.
-func reportTenant(s *tenantSnapshot, failure *status.Verdict) v1alpha1.JusticeTenantStatus {
+func reportTenant(s *tenantSnapshot, failed *failure) v1alpha1.JusticeTenantStatus {
 	t := s.tenant
 	out := *t.Status.DeepCopy()
 	out.ObservedGeneration = t.Generation
@@ -28,13 +28,13 @@ func reportTenant(s *tenantSnapshot, failure *status.Verdict) v1alpha1.JusticeTe
 		out.ModulesReady = countReady(s)
 	}
 
-	db, modules := databaseVerdict(s, failure), modulesVerdict(s)
+	db, modules := databaseVerdict(s, failed), modulesVerdict(s)
 	status.Set(&out.Conditions, v1alpha1.ConditionDatabaseReady, t.Generation, db)
 	status.Set(&out.Conditions, v1alpha1.ConditionModulesReady, t.Generation, modules)
 	status.Set(&out.Conditions, v1alpha1.ConditionBackedUp, t.Generation, status.No("NoBackups",
 		"no backups are taken yet: this release of the platform has none, back up the database by your own means"))
 
-	phase, overall := tenantVerdict(s, failure, db, modules)
+	phase, overall := tenantVerdict(s, failed, db, modules)
 	status.SetPhase(&out.Conditions, t.Generation, phase, overall.Reason, overall.Message)
 	if phase == status.Ready {
 		out.Release = string(t.Spec.Release)
@@ -43,7 +43,7 @@ func reportTenant(s *tenantSnapshot, failure *status.Verdict) v1alpha1.JusticeTe
 	return out
 }
 
-func tenantVerdict(s *tenantSnapshot, failure *status.Verdict, db, modules status.Verdict) (status.Phase, status.Verdict) {
+func tenantVerdict(s *tenantSnapshot, failed *failure, db, modules status.Verdict) (status.Phase, status.Verdict) {
 	t := s.tenant
 	ns := v1alpha1.NamespaceFor(t.Name)
 	switch {
@@ -51,8 +51,10 @@ func tenantVerdict(s *tenantSnapshot, failure *status.Verdict, db, modules statu
 		return status.Stalled, status.No("DeletionNotConfirmed", fmt.Sprintf(
 			"deletion would delete all data of this tenant and is not confirmed; nothing is deleted: annotate it with %s=%s to confirm, or set spec.deletionPolicy to Retain to keep the data",
 			v1alpha1.AnnotationConfirmDeletion, t.Name))
-	case failure != nil:
-		return status.Stalled, *failure
+	case failed != nil && failed.stalled:
+		return status.Stalled, failed.verdict
+	case failed != nil:
+		return status.Reconciling, failed.verdict
 	case !t.DeletionTimestamp.IsZero():
 		return status.Reconciling, deletionVerdict(s)
 	case s.namespace == namespaceForeign:
@@ -97,7 +99,7 @@ func deletionVerdict(s *tenantSnapshot) status.Verdict {
 	return status.No("Stopping", "the database is being stopped; all data is kept")
 }
 
-func databaseVerdict(s *tenantSnapshot, failure *status.Verdict) status.Verdict {
+func databaseVerdict(s *tenantSnapshot, failed *failure) status.Verdict {
 	t := s.tenant
 	missing := databasesMissing(s)
 	switch {
@@ -107,8 +109,8 @@ func databaseVerdict(s *tenantSnapshot, failure *status.Verdict) status.Verdict 
 		return status.No("Waiting", "the namespace comes first")
 	case len(s.needDatabase) == 0:
 		return status.Yes("NotNeeded", "no module needs a database")
-	case t.Spec.Database.External != nil && missing != "" && failure != nil:
-		return *failure
+	case t.Spec.Database.External != nil && missing != "" && failed != nil:
+		return failed.verdict
 	case t.Spec.Database.External != nil && missing != "":
 		return status.No("Preparing", fmt.Sprintf("the database of %s on %s is being prepared", missing, t.Spec.Database.External.Host))
 	case t.Spec.Database.External != nil:

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -203,7 +204,7 @@ func TestValidationOnUpdate(t *testing.T) {
 			t.Fatalf("creating the valid object: %v", err)
 		}
 		t.Cleanup(func() {
-			if err := suite.client.Delete(t.Context(), parse(t, manifest)); err != nil {
+			if err := suite.client.Delete(context.Background(), parse(t, manifest)); err != nil {
 				t.Logf("cleaning up: %v", err)
 			}
 		})

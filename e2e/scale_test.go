@@ -225,11 +225,11 @@ func removeAll(t *testing.T, names []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 	defer cancel()
-	group, ctx := errgroup.WithContext(ctx)
+	var removals errgroup.Group
 	for _, name := range names {
-		group.Go(func() error { return startRemoval(ctx, name) })
+		removals.Go(func() error { return startRemoval(ctx, name) })
 	}
-	if err := group.Wait(); err != nil {
+	if err := removals.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	err := cluster.Await(ctx, 6*time.Minute, func(ctx context.Context) (bool, error) {

@@ -87,7 +87,7 @@ func ensureDatabase(ctx context.Context, admin *pgx.Conn, name string) error {
 		return fmt.Errorf("looking for the administrator's membership in %s: %w", name, err)
 	}
 	if !member {
-		if err := exec(ctx, admin, "GRANT "+quote(name)+" TO CURRENT_USER"); err != nil {
+		if err := execute(ctx, admin, "GRANT "+quote(name)+" TO CURRENT_USER"); err != nil {
 			return fmt.Errorf("joining role %s: %w", name, err)
 		}
 	}
@@ -95,7 +95,7 @@ func ensureDatabase(ctx context.Context, admin *pgx.Conn, name string) error {
 	err := admin.QueryRow(ctx, "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1", name).Scan(&owner)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		if err := exec(ctx, admin, "CREATE DATABASE "+quote(name)+" OWNER "+quote(name)+" TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
+		if err := execute(ctx, admin, "CREATE DATABASE "+quote(name)+" OWNER "+quote(name)+" TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
 			return fmt.Errorf("creating database %s: %w", name, err)
 		}
 	case err != nil:
@@ -110,7 +110,7 @@ func ensureDatabase(ctx context.Context, admin *pgx.Conn, name string) error {
 	if !public {
 		return nil
 	}
-	if err := exec(ctx, admin, "REVOKE CONNECT, TEMPORARY ON DATABASE "+quote(name)+" FROM PUBLIC"); err != nil {
+	if err := execute(ctx, admin, "REVOKE CONNECT, TEMPORARY ON DATABASE "+quote(name)+" FROM PUBLIC"); err != nil {
 		return fmt.Errorf("closing database %s to others: %w", name, err)
 	}
 	return nil
@@ -123,7 +123,7 @@ func ensurePassword(ctx context.Context, admin *pgx.Conn, server Server, owner O
 	if err == nil || !errors.As(err, &pgErr) || !strings.HasPrefix(pgErr.Code, "28") {
 		return err
 	}
-	if err := exec(ctx, admin, "ALTER ROLE "+quote(owner.Name)+" LOGIN PASSWORD '"+verifier(owner.Password)+"'"); err != nil {
+	if err := execute(ctx, admin, "ALTER ROLE "+quote(owner.Name)+" LOGIN PASSWORD '"+verifier(owner.Password)+"'"); err != nil {
 		return fmt.Errorf("setting the password of role %s: %w", owner.Name, err)
 	}
 	return signIn(ctx, server, owner)
@@ -149,7 +149,7 @@ func connect(ctx context.Context, server Server, database, username, password st
 	return pgx.ConnectConfig(ctx, config)
 }
 
-func exec(ctx context.Context, conn *pgx.Conn, statement string) error {
+func execute(ctx context.Context, conn *pgx.Conn, statement string) error {
 	_, err := conn.Exec(ctx, statement)
 	return err
 }

@@ -90,9 +90,9 @@ func parseToken(inside string) (part, error) {
 	return part{token: name, width: n}, nil
 }
 
-// separated says whether something that is no letter, digit or hyphen-free
-// code stands between the sequence and the case type. Both vary in length, so
-// without it type A1 with sequence 1 and type A with sequence 11 would meet.
+// separated says whether a sign, neither letter nor digit, stands between the
+// sequence and the case type. Both vary in length, so that without it type A1
+// with sequence 1 and type A with sequence 11 would meet.
 func (f Format) separated() bool {
 	between, sign := false, false
 	for _, p := range f.parts {

@@ -8,21 +8,12 @@ import (
 	"time"
 )
 
-// health answers the kubelet's questions. Its zero state is "starting".
+// health answers the kubelet's questions.
 type health struct {
-	ping  func(context.Context) error
-	state atomic.Int32
+	ping     func(context.Context) error
+	migrated atomic.Bool // the schema is up to date
+	draining atomic.Bool // still serves, but asks for no new work
 }
-
-// A module goes through these states in this order only.
-const (
-	starting int32 = iota
-	serving        // the schema is migrated
-	stopping       // still serves, but asks for no new work
-)
-
-func (h *health) migrated() bool { return h.state.Load() >= serving }
-func (h *health) draining() bool { return h.state.Load() == stopping }
 
 // live says that the process answers. It does not ask the database: restarting
 // a module does not mend a database.
@@ -40,11 +31,11 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *health) unready(ctx context.Context) string {
-	switch h.state.Load() {
-	case starting:
-		return "database migrations are not finished"
-	case stopping:
+	switch {
+	case h.draining.Load():
 		return "shutting down"
+	case !h.migrated.Load():
+		return "database migrations are not finished"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -114,9 +114,12 @@ type Switch struct {
 	URL     string
 }
 
-// Switches links to this same page in each language.
+// Switches links to this same page in each language, when there are several.
 func (p *Page) Switches() []Switch {
 	var switches []Switch
+	if len(p.languages.All()) == 1 {
+		return nil
+	}
 	for _, l := range p.languages.All() {
 		query := p.url.Query()
 		query.Set("lang", l.Tag)

@@ -78,7 +78,7 @@ func (router *Router) handle(pattern string, handler http.HandlerFunc) {
 func (router *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = withRequestID(w, r)
 	setSecurityHeaders(w.Header())
-	if router.health.draining() {
+	if router.health.draining.Load() {
 		// Ask the client to come back on a new connection, to another replica.
 		w.Header().Set("Connection", "close")
 	}
@@ -92,14 +92,14 @@ func (router *Router) observed(route string, next http.HandlerFunc) http.Handler
 		start := time.Now()
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() {
-			if crash := recover(); crash != nil {
-				if crash == http.ErrAbortHandler {
-					panic(crash)
-				}
+			crash := recover()
+			if crash != nil && crash != http.ErrAbortHandler {
 				router.log.Error("request crashed", "route", route, "request_id", requestID(r.Context()),
 					"panic", fmt.Sprintf("%T", crash), "stack", string(debug.Stack()))
 				if recorder.status == 0 {
 					router.apiError(recorder, r, fmt.Errorf("crash in %s", route))
+				} else {
+					crash = http.ErrAbortHandler
 				}
 			}
 			took := time.Since(start)
@@ -108,6 +108,9 @@ func (router *Router) observed(route string, next http.HandlerFunc) http.Handler
 				router.log.Info("request", "route", route, "method", r.Method, "status", recorder.code(),
 					"duration_ms", took.Milliseconds(), "bytes", recorder.bytes, "request_id", requestID(r.Context()))
 			}
+			if crash == http.ErrAbortHandler {
+				panic(crash)
+			}
 		}()
 		next(recorder, r)
 	}
@@ -115,19 +118,36 @@ func (router *Router) observed(route string, next http.HandlerFunc) http.Handler
 
 type failure func(w http.ResponseWriter, r *http.Request, err error)
 
+// answer turns a handler's error into an answer. When the answer has already
+// begun, the connection is cut instead, so that half a document never looks
+// whole; when the client has gone, nobody reads an answer.
 func (router *Router) answer(handler Handler, fail failure) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := handler(w, r); err != nil {
+		err := handler(w, r)
+		recorder := w.(*statusRecorder) // made by observed
+		switch {
+		case err == nil:
+		case r.Context().Err() != nil:
+			recorder.status = statusClientGone
+			panic(http.ErrAbortHandler)
+		case recorder.status != 0:
+			router.log.Error("answer cut", "error", err, "request_id", requestID(r.Context()))
+			panic(http.ErrAbortHandler)
+		default:
 			fail(w, r, err)
 		}
 	}
 }
 
+// statusClientGone is what the log and the metrics say when the client left
+// before its answer, so that it does not count as a fault of ours.
+const statusClientGone = 499
+
 // whenReady refuses work before the schema is migrated: a pod may be reached
 // directly although no Service sends to it.
 func (router *Router) whenReady(next http.HandlerFunc, fail failure) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !router.health.migrated() {
+		if !router.health.migrated.Load() {
 			fail(w, r, TryLater("The service is starting."))
 			return
 		}
@@ -149,7 +169,7 @@ func (router *Router) pageError(w http.ResponseWriter, r *http.Request, err erro
 
 func (router *Router) prepareError(w http.ResponseWriter, r *http.Request, err error) *Problem {
 	problem := asProblem(err)
-	if problem.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
+	if problem.Status >= http.StatusInternalServerError {
 		router.log.Error("request failed", "error", err, "request_id", requestID(r.Context()))
 	}
 	for _, name := range []string{"Content-Encoding", "Content-Disposition", "ETag", "Location"} {

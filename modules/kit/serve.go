@@ -50,7 +50,7 @@ func (s Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	s.Router.health.state.Store(stopping)
+	s.Router.health.draining.Store(true)
 	s.Log.Info("shutting down", "drain", s.Drain.String())
 	select {
 	case err := <-ended:
@@ -72,9 +72,8 @@ func (s Server) start(ctx context.Context) {
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
 		err := s.Migrate(ctx)
 		if err == nil {
-			if s.Router.health.state.CompareAndSwap(starting, serving) {
-				s.Log.Info("ready")
-			}
+			s.Router.health.migrated.Store(true)
+			s.Log.Info("ready")
 			return
 		}
 		if ctx.Err() != nil {

@@ -230,6 +230,53 @@ func TestErrorsBecomeAnswers(t *testing.T) {
 	}
 }
 
+// A fault in the middle of an answer must be seen by the client, and must not
+// look like content.
+func TestBrokenAnswersAreCut(t *testing.T) {
+	r := run(t, pgtest.Database(t), migrated, 0, func(router *kit.Router) {
+		begin := func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = io.WriteString(w, "half")
+			_ = http.NewResponseController(w).Flush()
+		}
+		router.API("GET /api/fails", func(w http.ResponseWriter, _ *http.Request) error {
+			begin(w)
+			return errors.New("the database went away")
+		})
+		router.API("GET /api/crashes", func(w http.ResponseWriter, _ *http.Request) error {
+			begin(w)
+			panic("crash")
+		})
+		router.API("GET /api/waits", func(_ http.ResponseWriter, r *http.Request) error {
+			<-r.Context().Done()
+			return r.Context().Err()
+		})
+	})
+	r.awaitReady(t)
+	for _, path := range []string{"/api/fails", "/api/crashes"} {
+		response, err := http.Get(r.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if !errors.Is(err, io.ErrUnexpectedEOF) || string(body) != "half" {
+			t.Errorf("%s: %q, error %v", path, body, err)
+		}
+	}
+	ctx, leave := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer leave()
+	request, _ := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/api/waits", nil)
+	if response, err := http.DefaultClient.Do(request); err == nil {
+		response.Body.Close()
+		t.Error("the client did not leave")
+	}
+	await(t, "the log", func() bool { return strings.Contains(r.log.String(), `"status":499`) })
+	if n := strings.Count(r.log.String(), `"level":"ERROR"`); n != 2 {
+		t.Errorf("%d errors in the log, want 2:\n%s", n, r.log.String())
+	}
+}
+
 func TestLogAndMetricsHoldNoPaths(t *testing.T) {
 	r := run(t, pgtest.Database(t), migrated, 0, func(router *kit.Router) {
 		router.API("GET /api/cases/{id}", func(w http.ResponseWriter, r *http.Request) error { return hello(w, r) })

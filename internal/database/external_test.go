@@ -1,0 +1,196 @@
+package database
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// TestEnsure works on a real server that asks for passwords, as an administrator who is no
+// superuser.
+func TestEnsure(t *testing.T) {
+	server := startPostgres(t)
+	ctx := t.Context()
+	super, err := connect(ctx, server, "postgres", "super", "super")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer super.Close(ctx)
+	if err := execute(ctx, super, "CREATE ROLE admin LOGIN CREATEROLE CREATEDB PASSWORD 'admin-secret'"); err != nil {
+		t.Fatal(err)
+	}
+	server.AdminUsername, server.AdminPassword = "admin", "admin-secret"
+	owner := Owner{Tenant: "a-b", Module: "c", Name: NameFor("a-b", "c"), Password: NewPassword()}
+
+	if err := Ensure(ctx, server, owner); err != nil {
+		t.Fatalf("first time: %v", err)
+	}
+	if err := signIn(ctx, server, owner); err != nil {
+		t.Fatalf("the owner cannot sign in: %v", err)
+	}
+	first := versionOf(t, super, owner.Name)
+	if err := Ensure(ctx, server, owner); err != nil {
+		t.Fatalf("second time: %v", err)
+	}
+	if second := versionOf(t, super, owner.Name); second != first {
+		t.Errorf("repeating wrote to the server: %s, then %s", first, second)
+	}
+
+	// Someone changed the password on the server.
+	if err := execute(ctx, super, "ALTER ROLE "+quote(owner.Name)+" PASSWORD 'changed'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := Ensure(ctx, server, owner); err != nil {
+		t.Fatalf("with a changed password: %v", err)
+	}
+	if err := signIn(ctx, server, owner); err != nil {
+		t.Errorf("the password was not put back: %v", err)
+	}
+
+	// Another tenant's name leads to the same role.
+	err = Ensure(ctx, server, Owner{Tenant: "a", Module: "b-c", Name: NameFor("a", "b-c"), Password: "guess"})
+	if err == nil || !strings.Contains(err.Error(), "is not that of tenant a, module b-c") {
+		t.Errorf("a second tenant got the first one's role: %v", err)
+	}
+	if err := signIn(ctx, server, owner); err != nil {
+		t.Errorf("the attempt changed the first tenant's password: %v", err)
+	}
+
+	// One module's role may not enter another's database.
+	other := Owner{Tenant: "other", Module: "c", Name: NameFor("other", "c"), Password: NewPassword()}
+	if err := Ensure(ctx, server, other); err != nil {
+		t.Fatal(err)
+	}
+	_, err = connect(ctx, server, owner.Name, other.Name, other.Password)
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || pgErr.Code != "42501" {
+		t.Errorf("a stranger's connection must be denied, got %v", err)
+	}
+
+	// A wrong administrator's password is refused, and not shown.
+	server.AdminPassword = "not-the-secret"
+	if err := Ensure(ctx, server, owner); err == nil || strings.Contains(err.Error(), "not-the-secret") {
+		t.Errorf("err = %v, want a refusal without the password", err)
+	}
+}
+
+// versionOf changes with every write to the role or its database.
+func versionOf(t *testing.T, super *pgx.Conn, name string) string {
+	t.Helper()
+	var version string
+	err := super.QueryRow(t.Context(), `SELECT r.xmin::text || '/' || d.xmin::text || '/' || (SELECT count(*) FROM pg_auth_members)
+		FROM pg_authid r JOIN pg_database d ON d.datname = r.rolname WHERE r.rolname = $1`, name).Scan(&version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version
+}
+
+// startPostgres runs a server for the test, with the superuser super/super.
+func startPostgres(t *testing.T) Server {
+	t.Helper()
+	bin := postgresBin(t)
+	dir, err := os.MkdirTemp("", "pg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	account := unprivileged(t, dir)
+	password := filepath.Join(dir, "password")
+	if err := os.WriteFile(password, []byte("super\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "super", "--pwfile", password,
+		"--auth=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync")
+	initdb.SysProcAttr, initdb.Dir = account, dir
+	if output, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, output)
+	}
+	port := freePort(t)
+	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-p", strconv.Itoa(port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "log_min_messages=panic")
+	postgres.SysProcAttr, postgres.Dir = account, dir
+	if err := postgres.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = postgres.Process.Signal(syscall.SIGINT) // fast shutdown
+		_ = postgres.Wait()
+	})
+	server := Server{Host: "127.0.0.1", Port: int32(port), SSLMode: "disable"}
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		conn, err := connect(t.Context(), server, "postgres", "super", "super")
+		if err == nil {
+			_ = conn.Close(t.Context())
+			return server
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server does not answer: %v", err)
+		}
+		time.Sleep(20 * time.Millisecond) // the pace of polling
+	}
+}
+
+func postgresBin(t *testing.T) string {
+	t.Helper()
+	if bin := os.Getenv("TEST_POSTGRES_BIN"); bin != "" {
+		return bin
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(found) == 0 {
+		t.Fatal("this test needs PostgreSQL: install Debian's postgresql package, or set TEST_POSTGRES_BIN to the folder of initdb and postgres")
+	}
+	slices.Sort(found)
+	return filepath.Dir(found[len(found)-1])
+}
+
+// unprivileged gives dir to an ordinary account when the tests run as root, as whom
+// PostgreSQL refuses to run. The server ends with the tests, even when they are killed.
+func unprivileged(t *testing.T, dir string) *syscall.SysProcAttr {
+	t.Helper()
+	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
+	if os.Getuid() != 0 {
+		return attributes
+	}
+	account, err := user.Lookup("postgres")
+	if err != nil {
+		account, err = user.Lookup("nobody")
+	}
+	if err != nil {
+		t.Fatalf("running as root and there is no account to run PostgreSQL as: %v", err)
+	}
+	var uid, gid uint32
+	if _, err := fmt.Sscan(account.Uid+" "+account.Gid, &uid, &gid); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(dir, int(uid), int(gid)); err != nil {
+		t.Fatal(err)
+	}
+	attributes.Credential = &syscall.Credential{Uid: uid, Gid: gid}
+	return attributes
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
