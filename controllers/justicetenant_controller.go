@@ -79,7 +79,11 @@ func (r *JusticeTenantReconciler) do(ctx context.Context, s *tenantSnapshot, ste
 		return never, r.patchFinalizers(ctx, t, func() { controllerutil.RemoveFinalizer(t, v1alpha1.FinalizerTenant) })
 	case tenantApply:
 		for _, object := range step.objects {
-			if err := apply.Apply(ctx, r.Client, object); err != nil {
+			err := apply.Apply(ctx, r.Client, object)
+			if apierrors.IsForbidden(err) && !mayWork(s) {
+				return shortly, nil // our own binding, just written, is not heeded yet
+			}
+			if err != nil {
 				return now, err
 			}
 		}

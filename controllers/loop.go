@@ -17,16 +17,20 @@ const (
 
 	// waitAfter is how soon something unsettled is looked at again when no watch reports.
 	waitAfter = 10 * time.Second
+
+	// rightsAfter is how long the API server may take to heed a new RoleBinding.
+	rightsAfter = 300 * time.Millisecond
 )
 
 // again says how a reconciliation goes on after a step.
 type again int
 
 const (
-	now   again = iota // look at once: the step changed something
-	soon               // wait for a watch, and look at the latest after waitAfter
-	later              // settled: look after resyncAfter
-	never              // gone
+	now     again = iota // look at once: the step changed something
+	shortly              // look after rightsAfter
+	soon                 // wait for a watch, and look at the latest after waitAfter
+	later                // settled: look after resyncAfter
+	never                // gone
 )
 
 // steps runs one step after another until there is nothing more to do at once.
@@ -37,6 +41,8 @@ func steps(ctx context.Context, step func(context.Context) (again, error)) (ctrl
 			return ctrl.Result{}, err
 		}
 		switch next {
+		case shortly:
+			return ctrl.Result{RequeueAfter: rightsAfter}, nil
 		case soon:
 			return ctrl.Result{RequeueAfter: waitAfter}, nil
 		case later:

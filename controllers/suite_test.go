@@ -44,7 +44,7 @@ const (
 	testImage     = "registry.example.org/module@sha256:1111111111111111111111111111111111111111111111111111111111111111"
 	testPostgres  = "registry.example.org/postgres@sha256:2222222222222222222222222222222222222222222222222222222222222222"
 	testNamespace = "ejustice-system"
-	settleTimeout = 30 * time.Second
+	settleTimeout = 2 * time.Minute
 )
 
 // suite is what all tests of this package share: a real API server with etcd, and a registry.

@@ -28,7 +28,7 @@ func world(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(30 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }

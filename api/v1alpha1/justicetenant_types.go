@@ -128,7 +128,7 @@ type JusticeTenantSpec struct {
 	// What happens to the data when this tenant is deleted. Retain keeps namespace,
 	// database, documents and Secrets, and a tenant of the same name takes them up again.
 	// Delete deletes them, but only once the annotation ejustice.dev/confirm-deletion holds
-	// the tenant's name.
+	// the tenant's name; databases on an external server are left to the ministry even then.
 	// +optional
 	// +default="Retain"
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`

@@ -17,6 +17,8 @@ import (
 
 	"ejustice.dev/operator/modules/casemanagement"
 	"ejustice.dev/operator/modules/kit"
+
+	_ "golang.org/x/crypto/x509roots/fallback" // nor certificate authorities, for an external database
 )
 
 // drain is long enough for every node to stop sending to a pod that ends.
