@@ -291,7 +291,21 @@ func explain(doing, name string, err error) error {
 	if errors.As(err, &chartErr) {
 		return chartErr
 	}
+	if complaint := refusalOf(err.Error()); complaint != "" {
+		return &ValuesError{oneLine(complaint)}
+	}
 	return fmt.Errorf("%s %s: %w", doing, name, err)
+}
+
+// refusalOf returns what a chart's own fail() says about values that its schema cannot check,
+// or nothing for any other error. Helm offers no type for it, only this wording.
+func refusalOf(message string) string {
+	_, after, found := strings.Cut(message, "execution error at (")
+	if !found {
+		return ""
+	}
+	_, complaint, _ := strings.Cut(after, "): ")
+	return complaint
 }
 
 // oneLine makes Helm's list of complaints fit a condition's message.
