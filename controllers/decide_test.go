@@ -91,6 +91,10 @@ func TestDecideTenant(t *testing.T) {
 			s.modules[0].DeletionTimestamp = &now
 		}, tenantWait},
 		{"delete: then the database", func(s *tenantSnapshot) { deleteConfirmed(s); s.modules = nil }, tenantDeleteDatabase},
+		{"delete: then the last pods end", func(s *tenantSnapshot) {
+			deleteConfirmed(s)
+			s.modules, s.liveCluster, s.podsLeft = nil, nil, true
+		}, tenantAwaitPods},
 		{"delete: then the namespace", func(s *tenantSnapshot) { deleteConfirmed(s); s.modules = nil; s.liveCluster = nil }, tenantDeleteNamespace},
 		{"delete: wait for the namespace", func(s *tenantSnapshot) { deleteConfirmed(s); s.namespace = namespaceTerminating }, tenantWait},
 		{"delete: then let go", func(s *tenantSnapshot) { deleteConfirmed(s); s.namespace = namespaceAbsent }, tenantRelease},

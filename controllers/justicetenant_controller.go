@@ -108,6 +108,8 @@ func (r *JusticeTenantReconciler) do(ctx context.Context, s *tenantSnapshot, ste
 			return now, fmt.Errorf("deleting the database cluster: %w", err)
 		}
 		return soon, nil
+	case tenantAwaitPods:
+		return shortly, nil
 	case tenantDeleteNamespace:
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.NamespaceFor(t.Name)}}
 		if err := client.IgnoreNotFound(r.Delete(ctx, ns)); err != nil {

@@ -16,6 +16,7 @@ const (
 	tenantRemoveModules   tenantAction = "RemoveModules"   // delete the named CourtModules
 	tenantEnsureExternal  tenantAction = "EnsureExternal"  // make the named modules' external databases
 	tenantDeleteDatabase  tenantAction = "DeleteDatabase"  // delete the embedded cluster
+	tenantAwaitPods       tenantAction = "AwaitPods"       // the last programs are ending
 	tenantDeleteNamespace tenantAction = "DeleteNamespace" // delete the namespace
 	tenantRelease         tenantAction = "Release"         // let the object go
 	tenantWait            tenantAction = "Wait"            // something must come first
@@ -108,6 +109,11 @@ func decideDelete(s *tenantSnapshot) tenantStep {
 			return tenantStep{action: tenantDeleteDatabase}
 		}
 		return tenantStep{action: tenantWait}
+	}
+	// Kubernetes asks a namespace whose pods still end only after half their grace period
+	// again, which for a database is a quarter of an hour; and policies may go before pods.
+	if s.podsLeft {
+		return tenantStep{action: tenantAwaitPods}
 	}
 	return tenantStep{action: tenantDeleteNamespace}
 }

@@ -64,6 +64,8 @@ type tenantSnapshot struct {
 	// unverified are modules whose external database has not been checked lately.
 	unverified []string
 
+	// podsLeft is whether programs still run in the namespace; read when it is to be deleted.
+	podsLeft bool
 	// hibernation is the cluster object that stops the database.
 	hibernation *apply.Object
 }
@@ -92,6 +94,9 @@ func (r *JusticeTenantReconciler) snapshot(ctx context.Context, t *v1alpha1.Just
 		return s, nil
 	}
 	read := []func(context.Context, *tenantSnapshot) error{r.readModules, r.readSecrets, r.readDatabase}
+	if t.Stopping() && t.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
+		read = append(read, r.readPodsLeft)
+	}
 	for _, f := range read {
 		if err := f(ctx, s); err != nil {
 			return nil, err
@@ -324,6 +329,16 @@ func (r *JusticeTenantReconciler) readDatabases(ctx context.Context, s *tenantSn
 			s.databaseTrouble = &v
 		}
 	}
+	return nil
+}
+
+// readPodsLeft finds out whether anything still runs.
+func (r *JusticeTenantReconciler) readPodsLeft(ctx context.Context, s *tenantSnapshot) error {
+	pods := &corev1.PodList{}
+	if err := r.Live.List(ctx, pods, client.InNamespace(v1alpha1.NamespaceFor(s.tenant.Name)), client.Limit(1)); err != nil {
+		return fmt.Errorf("listing the tenant's pods: %w", err)
+	}
+	s.podsLeft = len(pods.Items) > 0
 	return nil
 }
 

@@ -18,8 +18,9 @@ const (
 	// waitAfter is how soon something unsettled is looked at again when no watch reports.
 	waitAfter = 10 * time.Second
 
-	// rightsAfter is how long the API server may take to heed a new RoleBinding.
-	rightsAfter = 300 * time.Millisecond
+	// shortAfter is how soon something is looked at again that is a matter of moments: the
+	// API server heeds a new RoleBinding, or the last pod ends.
+	shortAfter = 300 * time.Millisecond
 )
 
 // again says how a reconciliation goes on after a step.
@@ -27,7 +28,7 @@ type again int
 
 const (
 	now     again = iota // look at once: the step changed something
-	shortly              // look after rightsAfter
+	shortly              // look after shortAfter
 	soon                 // wait for a watch, and look at the latest after waitAfter
 	later                // settled: look after resyncAfter
 	never                // gone
@@ -42,7 +43,7 @@ func steps(ctx context.Context, step func(context.Context) (again, error)) (ctrl
 		}
 		switch next {
 		case shortly:
-			return ctrl.Result{RequeueAfter: rightsAfter}, nil
+			return ctrl.Result{RequeueAfter: shortAfter}, nil
 		case soon:
 			return ctrl.Result{RequeueAfter: waitAfter}, nil
 		case later:

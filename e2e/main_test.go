@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -27,6 +28,8 @@ var cluster *tenant.Cluster
 
 func TestMain(m *testing.M) {
 	os.Chdir("..") // samples are named from the top of the repository
+	// The tests kill pods on purpose; the tunnels to them need not report it.
+	utilruntime.ErrorHandlers = nil
 	var err error
 	if cluster, err = tenant.Connect(); err != nil {
 		fmt.Fprintln(os.Stderr, "end-to-end tests need a cluster with the operator:", err)
