@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -14,11 +15,13 @@ import (
 )
 
 // component is a program of the cluster, built from the pinned module in
-// components/<name>.
+// components/<name>, or in another's folder that it shares.
 type component struct {
 	name    string
+	folder  string
 	pkg     string   // what to build there
 	ldflags string   // beside -s -w
+	tags    string   // build tags
 	names   []string // other names the binary is called by
 }
 
@@ -40,6 +43,12 @@ var components = []component{
 		name: "cloudnative-pg", pkg: "github.com/cloudnative-pg/cloudnative-pg/cmd/manager",
 		ldflags: "-X github.com/cloudnative-pg/cloudnative-pg/pkg/versions.buildVersion=1.30.0",
 	},
+	{name: "cert-manager", pkg: "."},
+	// Without the tag come the clients of every cloud and database Vault knows.
+	{name: "vault", pkg: ".", tags: "minimal"},
+	{name: authPlugin, folder: "vault", pkg: "github.com/hashicorp/vault-plugin-auth-kubernetes/cmd/vault-plugin-auth-kubernetes"},
+	{name: databasePlugin, folder: "vault", pkg: "github.com/hashicorp/vault/plugins/database/postgresql/postgresql-database-plugin"},
+	{name: "unsealer", pkg: "."},
 }
 
 // buildAll builds what the cache lacks, one after the other: the compiler uses
@@ -70,8 +79,8 @@ func (c *cluster) buildAssets(ctx context.Context) error {
 // build makes <cache>/builds/<name>-<pin> and lets <cache>/bin point at it. The
 // pin is everything the result depends on.
 func (c *cluster) build(ctx context.Context, comp component) error {
-	dir := filepath.Join(c.source, "components", comp.name)
-	pin, err := fingerprint(dir, comp.pkg, comp.ldflags, runtime.Version())
+	dir := filepath.Join(c.source, "components", cmp.Or(comp.folder, comp.name))
+	pin, err := fingerprint(dir, comp.pins()...)
 	if err != nil {
 		return err
 	}
@@ -82,7 +91,7 @@ func (c *cluster) build(ctx context.Context, comp component) error {
 		}
 		fmt.Printf("\n    building %-25s ", comp.name)
 		cmd := exec.CommandContext(ctx, "go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false",
-			"-ldflags", "-s -w "+comp.ldflags, "-o", out+".part", comp.pkg)
+			"-tags", comp.tags, "-ldflags", "-s -w "+comp.ldflags, "-o", out+".part", comp.pkg)
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 		if b, err := cmd.CombinedOutput(); err != nil {
@@ -100,37 +109,13 @@ func (c *cluster) build(ctx context.Context, comp component) error {
 	return nil
 }
 
-// writeManifests keeps CloudNativePG's install manifest, which is part of its
-// module, where the cluster and the controller tests find it.
-func (c *cluster) writeManifests(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}} {{.Version}}", "github.com/cloudnative-pg/cloudnative-pg")
-	cmd.Dir = filepath.Join(c.source, "components", "cloudnative-pg")
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off")
-	b, err := cmd.Output()
-	if err != nil {
-		return fmt.Errorf("finding CloudNativePG's manifest: %w", err)
+// pins are what the result depends on beside the files of its folder.
+func (c component) pins() []string {
+	pins := []string{c.pkg, c.ldflags, runtime.Version()}
+	if c.tags != "" { // added only where there are some: older results stay good
+		pins = append(pins, c.tags)
 	}
-	dir, version, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
-	if dir == "" { // its module is not unpacked when the program came from the cache
-		download := exec.CommandContext(ctx, "go", "mod", "download", "github.com/cloudnative-pg/cloudnative-pg")
-		download.Dir, download.Env = cmd.Dir, cmd.Env
-		if b, err := download.CombinedOutput(); err != nil {
-			return fmt.Errorf("fetching CloudNativePG's manifest: %w\n%s", err, b)
-		}
-		return c.writeManifests(ctx)
-	}
-	manifest, err := os.ReadFile(filepath.Join(dir, "releases", "cnpg-"+strings.TrimPrefix(version, "v")+".yaml"))
-	if err != nil {
-		return fmt.Errorf("reading CloudNativePG's manifest: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Join(c.cache, "manifests"), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(c.manifest("cnpg"), manifest, 0o644)
-}
-
-func (c *cluster) manifest(name string) string {
-	return filepath.Join(c.cache, "manifests", name+".yaml")
+	return pins
 }
 
 // fingerprint is a digest of a folder's files and of whatever else matters.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"ejustice.dev/operator/hack/vault"
 )
 
 // Addresses of the cluster. Everything hangs on one bridge of the host: the
@@ -103,6 +105,7 @@ func (c *cluster) up(ctx context.Context) error {
 		{"etcd and the control plane", c.startControlPlane},
 		{"nodes", c.startNodes},
 		{"DNS, storage and CloudNativePG", c.applyAddons},
+		{"Vault and cert-manager", c.applyCertManagerAndVault},
 	}
 	for _, s := range steps {
 		if err := step(s.what, func() error { return s.do(ctx) }); err != nil {
@@ -178,6 +181,7 @@ func (c *cluster) printEnv() error {
 		return errors.New("there is no cluster: run make cluster-up")
 	}
 	fmt.Printf("export KUBECONFIG=%s\nexport PATH=%s:$PATH\n", kubeconfig("admin"), filepath.Join(c.cache, "bin"))
+	fmt.Printf("export VAULT_ADDR=%s\nexport VAULT_CACERT=%s\n", vault.Address, localVault().CA())
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,42 +37,20 @@ http:
 // pushPlatformImages puts what the cluster itself runs into the registry, and
 // writes the references by digest to images.json for whoever deploys next.
 func (c *cluster) pushPlatformImages(ctx context.Context) error {
-	if exists(imagesFile()) {
-		return nil
-	}
-	pause, err := c.buildPause(ctx)
-	if err != nil {
-		return err
-	}
-	postgres, err := c.buildPostgres(ctx)
-	if err != nil {
-		return err
+	refs := map[string]string{}
+	if made, err := os.Stat(imagesFile()); err == nil && !c.builtSince(made.ModTime()) {
+		if refs, err = platformImages(); err != nil {
+			return err
+		}
 	}
 	transport, err := oci.Transport(pki("ca.crt"))
 	if err != nil {
 		return err
 	}
-	refs := map[string]string{}
-	for name, make := range map[string]func() (v1.Image, error){
-		"pause": func() (v1.Image, error) { return oci.Static([]oci.File{{Path: "pause", Source: pause}}, "/pause") },
-		"coredns": func() (v1.Image, error) {
-			return oci.Static([]oci.File{{Path: "coredns", Source: c.bin("coredns")}}, "/coredns")
-		},
-		// The layout is what the operator expects when it copies itself into
-		// a database pod.
-		"cloudnative-pg": func() (v1.Image, error) {
-			return oci.Static([]oci.File{
-				{Path: "operator/manager_amd64", Source: c.bin("cloudnative-pg")},
-				{Path: "manager", Target: "operator/manager_amd64"},
-			}, "/manager")
-		},
-		"postgresql": func() (v1.Image, error) {
-			return oci.FromTar(postgres, v1.Config{
-				User: "26:26",
-				Env:  []string{"PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin", "LANG=C.UTF-8"},
-			})
-		},
-	} {
+	for name, make := range c.platformImageMakers(ctx) {
+		if refs[name] != "" {
+			continue
+		}
 		image, err := make()
 		if err != nil {
 			return fmt.Errorf("image %s: %w", name, err)
@@ -90,6 +69,61 @@ func (c *cluster) pushPlatformImages(ctx context.Context) error {
 		return err
 	}
 	return os.WriteFile(imagesFile(), b, 0o644)
+}
+
+func (c *cluster) platformImageMakers(ctx context.Context) map[string]func() (v1.Image, error) {
+	program := func(name string) func() (v1.Image, error) {
+		return func() (v1.Image, error) {
+			return oci.Static([]oci.File{{Path: name, Source: c.bin(name)}}, "/"+name)
+		}
+	}
+	return map[string]func() (v1.Image, error){
+		"coredns":      program("coredns"),
+		"cert-manager": program("cert-manager"),
+		// Vault starts no program that is not in its plugin folder.
+		"vault": func() (v1.Image, error) {
+			return oci.Static([]oci.File{
+				{Path: "vault", Source: c.bin("vault")},
+				{Path: "plugins/" + authPlugin, Source: c.bin(authPlugin)},
+				{Path: "plugins/" + databasePlugin, Source: c.bin(databasePlugin)},
+			}, "/vault")
+		},
+		"pause": func() (v1.Image, error) {
+			pause, err := c.buildPause(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return oci.Static([]oci.File{{Path: "pause", Source: pause}}, "/pause")
+		},
+		// The layout is what the operator expects when it copies itself into
+		// a database pod.
+		"cloudnative-pg": func() (v1.Image, error) {
+			return oci.Static([]oci.File{
+				{Path: "operator/manager_amd64", Source: c.bin("cloudnative-pg")},
+				{Path: "manager", Target: "operator/manager_amd64"},
+			}, "/manager")
+		},
+		"postgresql": func() (v1.Image, error) {
+			postgres, err := c.buildPostgres(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return oci.FromTar(postgres, v1.Config{
+				User: "26:26",
+				Env:  []string{"PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin", "LANG=C.UTF-8"},
+			})
+		},
+	}
+}
+
+// builtSince says whether a program became another since then: its image, and
+// the digests of Vault's plugins, must not fall behind.
+func (c *cluster) builtSince(then time.Time) bool {
+	links, _ := os.ReadDir(c.bin(""))
+	return slices.ContainsFunc(links, func(link os.DirEntry) bool {
+		info, err := link.Info()
+		return err == nil && info.ModTime().After(then)
+	})
 }
 
 func imagesFile() string { return state("images.json") }

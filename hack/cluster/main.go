@@ -6,6 +6,9 @@
 //	cluster status  what runs, and the last log lines of what does not
 //	cluster env     shell lines that point kubectl and tests at the cluster
 //	cluster assets  build only what the controller tests need
+//	cluster vault-root
+//	                make a root token of the local Vault and print it; whoever
+//	                asks for it revokes it: vault token revoke -self
 package main
 
 import (
@@ -16,6 +19,8 @@ import (
 	"os/signal"
 	"syscall"
 )
+
+const commands = "up, down, status, env, assets, vault-root"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -28,7 +33,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) != 1 {
-		return errors.New("say one of: up, down, status, env, assets")
+		return errors.New("say one of: " + commands)
 	}
 	c, err := newCluster()
 	if err != nil {
@@ -45,6 +50,8 @@ func run(ctx context.Context, args []string) error {
 		return c.printEnv()
 	case "assets":
 		return c.buildAssets(ctx)
+	case "vault-root":
+		return printRootToken(ctx)
 	}
-	return fmt.Errorf("unknown command %q: say one of up, down, status, env, assets", args[0])
+	return fmt.Errorf("unknown command %q: say one of %s", args[0], commands)
 }

@@ -1,0 +1,3 @@
+module ejustice.dev/operator/hack/cluster/components/unsealer
+
+go 1.26.0
