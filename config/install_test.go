@@ -20,10 +20,12 @@ import (
 const (
 	image    = "ejustice-operator"
 	postgres = "ejustice-postgres"
+
+	placement = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
 )
 
 func TestChartAndKustomizeInstallTheSame(t *testing.T) {
-	fromChart := objects(t, renderChart(t, "ejustice-system", map[string]any{"image": image, "postgresImage": postgres}))
+	fromChart := objects(t, renderChart(t, "ejustice-system", map[string]any{"image": image, "postgresImage": postgres}, placement))
 	fromConfig := objects(t, renderKustomize(t))
 	// Helm makes the namespace with --create-namespace.
 	delete(fromConfig, "Namespace/ejustice-system")
@@ -52,7 +54,24 @@ func TestChartFollowsItsNamespace(t *testing.T) {
 	}
 }
 
-func renderChart(t *testing.T, namespace string, values map[string]any) string {
+// A cluster that cannot place pods at admission gets everything else: there, pods that say
+// nothing about their place are refused.
+func TestChartWithoutPlacement(t *testing.T) {
+	values := map[string]any{"image": image, "postgresImage": postgres}
+	with := objects(t, renderChart(t, "ejustice-system", values, placement))
+	without := objects(t, renderChart(t, "ejustice-system", values))
+	for name := range with {
+		_, kept := without[name]
+		if mutating := strings.HasPrefix(name, "MutatingAdmissionPolicy"); kept == mutating {
+			t.Errorf("%s kept: %t", name, kept)
+		}
+	}
+	if len(with) != len(without)+2 {
+		t.Errorf("%d objects with placement, %d without", len(with), len(without))
+	}
+}
+
+func renderChart(t *testing.T, namespace string, values map[string]any, served ...string) string {
 	t.Helper()
 	chart, err := loader.LoadDir("../charts/ejustice-operator")
 	if err != nil {
@@ -61,6 +80,7 @@ func renderChart(t *testing.T, namespace string, values map[string]any) string {
 	install := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
 	install.ReleaseName, install.Namespace = "ejustice-operator", namespace
 	install.ClientOnly, install.DryRun = true, true
+	install.APIVersions = served
 	install.KubeVersion = &chartutil.KubeVersion{Version: "v1.36.0", Major: "1", Minor: "36"}
 	release, err := install.Run(chart, values)
 	if err != nil {

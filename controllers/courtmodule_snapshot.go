@@ -177,7 +177,7 @@ func (r *CourtModuleReconciler) whyNotReady(ctx context.Context, s *moduleSnapsh
 		return status.No("Starting", message), nil
 	}
 	if reason == status.ReasonUnschedulable && s.tenant != nil {
-		why, err := whyNoNode(ctx, r.Live, s.tenant.Jurisdictions())
+		why, err := whyNoNode(ctx, r.Live, s.tenant.Jurisdictions(), status.Shortage(pods.Items))
 		if err != nil {
 			return status.Verdict{}, err
 		}

@@ -10,6 +10,7 @@ import (
 	"ejustice.dev/operator/internal/apply"
 	"ejustice.dev/operator/internal/catalog"
 	"ejustice.dev/operator/internal/helm"
+	"ejustice.dev/operator/internal/residency"
 	"ejustice.dev/operator/internal/status"
 )
 
@@ -27,7 +28,8 @@ func settledTenant() *tenantSnapshot {
 		tenant: t, namespace: namespaceOurs,
 		needDatabase: []string{"casemanagement"}, databases: []string{"casemanagement"},
 		liveCluster: servingCluster(), modules: []v1alpha1.CourtModule{m},
-		versions: map[string]string{"casemanagement": testRelease},
+		versions:  map[string]string{"casemanagement": testRelease},
+		inventory: &residency.Inventory{Resident: true},
 	}
 }
 
@@ -67,6 +69,8 @@ func TestDecideTenant(t *testing.T) {
 		{"module missing", func(s *tenantSnapshot) { s.listed = []apply.Object{someObject} }, tenantApply},
 		{"module no longer listed", func(s *tenantSnapshot) { s.surplus = []string{"old"} }, tenantRemoveModules},
 		{"external database unknown", func(s *tenantSnapshot) { s.unverified = []string{"casemanagement"} }, tenantEnsureExternal},
+		{"report out of date", func(s *tenantSnapshot) { s.proof = []apply.Object{someObject}; s.databases = nil }, tenantApply},
+		{"something lies abroad", func(s *tenantSnapshot) { s.inventory.Resident = false }, tenantWait},
 		{"database not ready", func(s *tenantSnapshot) { s.databases = nil }, tenantWait},
 		{"cluster down", func(s *tenantSnapshot) { s.liveCluster = nil }, tenantWait},
 		{"module of another version", func(s *tenantSnapshot) { s.versions["casemanagement"] = "9.0.0" }, tenantWait},

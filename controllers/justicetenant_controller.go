@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -155,12 +156,17 @@ func (r *JusticeTenantReconciler) SetupWithManager(mgr ctrl.Manager, maxConcurre
 		For(&v1alpha1.JusticeTenant{}, specChanges()).
 		WithOptions(options(maxConcurrent)).
 		Watches(&v1alpha1.CourtModule{}, tenantOfNamespace()).
-		Watches(&v1alpha1.ModuleCatalog{}, r.everyTenant())
+		Watches(&v1alpha1.ModuleCatalog{}, r.everyTenant()).
+		Watches(&corev1.Pod{}, tenantOfNamespace(), placeChanges()).
+		WatchesMetadata(kindOf(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim")), tenantOfNamespace()).
+		WatchesMetadata(kindOf(corev1.SchemeGroupVersion.WithKind("Node")), r.everyTenant(), labelChanges()).
+		WatchesMetadata(kindOf(storagev1.SchemeGroupVersion.WithKind("StorageClass")), r.everyTenant(), labelChanges())
 	kinds := []schema.GroupVersionKind{
 		corev1.SchemeGroupVersion.WithKind("Namespace"),
 		corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
 		corev1.SchemeGroupVersion.WithKind("ResourceQuota"),
 		corev1.SchemeGroupVersion.WithKind("LimitRange"),
+		corev1.SchemeGroupVersion.WithKind("ConfigMap"),
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
 		database.ClusterKind, database.DatabaseKind,
 	}

@@ -54,6 +54,8 @@ func decideTenant(s *tenantSnapshot) tenantStep {
 		return tenantStep{action: tenantRemoveModules, names: s.surplus}
 	case len(s.unverified) > 0:
 		return tenantStep{action: tenantEnsureExternal, names: s.unverified}
+	case len(s.proof) > 0:
+		return tenantStep{action: tenantApply, objects: s.proof}
 	case !tenantIsReady(s):
 		return tenantStep{action: tenantWait}
 	}
@@ -124,10 +126,12 @@ func moduleStopped(m *v1alpha1.CourtModule) bool {
 	return reason == reasonStopped && m.Status.HelmRevision == 0
 }
 
-// tenantIsReady reports whether database and modules are as wanted.
+// tenantIsReady reports whether database and modules are as wanted and lie at home.
 func tenantIsReady(s *tenantSnapshot) bool {
-	return s.releaseProblem == nil && databasesMissing(s) == "" && databaseServes(s) && modulesMissing(s) == nil
+	return s.releaseProblem == nil && resident(s) && databasesMissing(s) == "" && databaseServes(s) && modulesMissing(s) == nil
 }
+
+func resident(s *tenantSnapshot) bool { return s.inventory != nil && s.inventory.Resident }
 
 func databaseServes(s *tenantSnapshot) bool {
 	return s.tenant.Spec.Database.External != nil || len(s.needDatabase) == 0 || database.ClusterServes(s.liveCluster)

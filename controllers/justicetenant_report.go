@@ -31,6 +31,7 @@ func reportTenant(s *tenantSnapshot, failed *failure) v1alpha1.JusticeTenantStat
 	db, modules := databaseVerdict(s, failed), modulesVerdict(s)
 	status.Set(&out.Conditions, v1alpha1.ConditionDatabaseReady, t.Generation, db)
 	status.Set(&out.Conditions, v1alpha1.ConditionModulesReady, t.Generation, modules)
+	status.Set(&out.Conditions, v1alpha1.ConditionResident, t.Generation, residentVerdict(s))
 	status.Set(&out.Conditions, v1alpha1.ConditionBackedUp, t.Generation, status.No("NoBackups",
 		"no backups are taken yet: this release of the platform has none, back up the database by your own means"))
 
@@ -66,6 +67,8 @@ func tenantVerdict(s *tenantSnapshot, failed *failure, db, modules status.Verdic
 		return status.Reconciling, status.No("Creating", fmt.Sprintf("namespace %s is about to be created", ns))
 	case s.releaseProblem != nil:
 		return status.Stalled, status.No(s.releaseProblem.Reason, s.releaseProblem.Message)
+	case s.inventory != nil && !s.inventory.Resident:
+		return status.Stalled, residentVerdict(s)
 	case db.Status != metav1.ConditionTrue:
 		return status.Reconciling, db
 	case modules.Status != metav1.ConditionTrue:
@@ -76,7 +79,7 @@ func tenantVerdict(s *tenantSnapshot, failed *failure, db, modules status.Verdic
 			}
 		}
 		return phase, modules
-	case !slices.Contains(t.Finalizers, v1alpha1.FinalizerTenant), len(s.frame) > 0, s.cluster != nil, len(s.listed) > 0, len(s.surplus) > 0, len(s.secrets) > 0, len(s.dbs) > 0:
+	case !slices.Contains(t.Finalizers, v1alpha1.FinalizerTenant), len(s.frame) > 0, s.cluster != nil, len(s.listed) > 0, len(s.surplus) > 0, len(s.secrets) > 0, len(s.dbs) > 0, len(s.proof) > 0:
 		return status.Reconciling, status.No("Updating", "changes are being applied")
 	}
 	return status.Ready, status.Yes("Running", fmt.Sprintf("release %s runs with all modules", t.Spec.Release))

@@ -16,6 +16,7 @@ import (
 	"ejustice.dev/operator/internal/apply"
 	"ejustice.dev/operator/internal/catalog"
 	"ejustice.dev/operator/internal/database"
+	"ejustice.dev/operator/internal/residency"
 	"ejustice.dev/operator/internal/status"
 	"ejustice.dev/operator/internal/tenancy"
 )
@@ -66,6 +67,14 @@ type tenantSnapshot struct {
 
 	// podsLeft is whether programs still run in the namespace; read when it is to be deleted.
 	podsLeft bool
+
+	// classes are the StorageClasses and where their volumes lie.
+	classes residency.Classes
+	// inventory is where everything lies; nil before the operator may look.
+	inventory *residency.Inventory
+	// proof is the residency report when it needs writing.
+	proof []apply.Object
+
 	// hibernation is the cluster object that stops the database.
 	hibernation *apply.Object
 }
@@ -79,8 +88,11 @@ func (r *JusticeTenantReconciler) snapshot(ctx context.Context, t *v1alpha1.Just
 	if err := r.readCatalogs(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := r.readClasses(ctx, s); err != nil {
+		return nil, err
+	}
 	if s.namespace != namespaceOurs {
-		frame, err := tenancy.Frame(t, r.OperatorNamespace)
+		frame, err := tenancy.Frame(t, r.OperatorNamespace, s.classes.AtHome(t.Jurisdictions()))
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +105,7 @@ func (r *JusticeTenantReconciler) snapshot(ctx context.Context, t *v1alpha1.Just
 	if !mayWork(s) {
 		return s, nil
 	}
-	read := []func(context.Context, *tenantSnapshot) error{r.readModules, r.readSecrets, r.readDatabase}
+	read := []func(context.Context, *tenantSnapshot) error{r.readModules, r.readSecrets, r.readDatabase, r.readInventory}
 	if t.Stopping() && t.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
 		read = append(read, r.readPodsLeft)
 	}
@@ -146,7 +158,7 @@ func (r *JusticeTenantReconciler) readCatalogs(ctx context.Context, s *tenantSna
 }
 
 func (r *JusticeTenantReconciler) readFrame(ctx context.Context, s *tenantSnapshot) error {
-	wanted, err := tenancy.Frame(s.tenant, r.OperatorNamespace)
+	wanted, err := tenancy.Frame(s.tenant, r.OperatorNamespace, s.classes.AtHome(s.tenant.Jurisdictions()))
 	if err != nil {
 		return err
 	}
@@ -286,6 +298,13 @@ func (r *JusticeTenantReconciler) readEmbedded(ctx context.Context, s *tenantSna
 		Tenant: s.tenant, Modules: s.needDatabase, Image: r.PostgresImage,
 		Labels: tenancy.Labels(s.tenant.Name), Live: live,
 	}
+	if live == nil {
+		if wanted.StorageClass, err = s.classes.Choose(s.tenant.StorageClass(), s.tenant.Jurisdictions()); err != nil {
+			v := status.No("NoStorageClass", "the database has no place for its volumes: "+err.Error())
+			s.databaseTrouble = &v
+			return nil
+		}
+	}
 	cluster := wanted.Cluster()
 	if apply.Diff(cluster, live) != "" {
 		s.cluster = &cluster
@@ -354,7 +373,7 @@ func (r *JusticeTenantReconciler) readDatabasePods(ctx context.Context, s *tenan
 		return nil
 	}
 	if reason == status.ReasonUnschedulable {
-		why, err := whyNoNode(ctx, r.Live, s.tenant.Jurisdictions())
+		why, err := whyNoNode(ctx, r.Live, s.tenant.Jurisdictions(), status.Shortage(pods.Items))
 		if err != nil {
 			return err
 		}

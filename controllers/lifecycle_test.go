@@ -46,6 +46,9 @@ func TestProvision(t *testing.T) {
 	if owner != "provision_casemanagement" {
 		t.Errorf("initdb owner = %q: it must be a module's role, or a further user exists", owner)
 	}
+	if class, _, _ := unstructured.NestedString(cluster.Object, "spec", "storage", "storageClass"); class != "local-lc" {
+		t.Errorf("storage class = %q, want the one in Saint Lucia", class)
+	}
 	terms, _, _ := unstructured.NestedSlice(cluster.Object, "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
 	if !strings.Contains(fmt.Sprint(terms), "ejustice.dev/jurisdiction") || !strings.Contains(fmt.Sprint(terms), "LC") {
 		t.Errorf("the database may leave its jurisdiction: %v", terms)
@@ -398,7 +401,6 @@ func TestNoNodeInJurisdiction(t *testing.T) {
 
 func TestExternalDatabase(t *testing.T) {
 	startOperator(t, nil)
-	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: testNamespace}})
 	tenant := newTenant("external")
 	tenant.Spec.Database.External = &v1alpha1.ExternalDatabase{
 		Host: "postgres.example.org", Port: 5433, SSLMode: "verify-full", AdminSecretRef: v1alpha1.SecretReference{Name: "admin"},
@@ -422,6 +424,7 @@ func TestExternalDatabase(t *testing.T) {
 	if !ok || owner.Password != string(connectionSecret(t, "external").Data["password"]) {
 		t.Error("the role's password is not that of the connection Secret")
 	}
+	awaitTenant(t, "external", v1alpha1.ConditionResident, metav1.ConditionTrue, "where the external database postgres.example.org stands is not proven")
 	if got := string(connectionSecret(t, "external").Data["host"]); got != "postgres.example.org" {
 		t.Errorf("host = %s", got)
 	}

@@ -3,8 +3,11 @@ package controllers
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -44,9 +47,11 @@ func Scheme() *runtime.Scheme {
 }
 
 // ManagerOptions are the options that the reconcilers rely on: caches hold our own kinds and,
-// of everything else, only what carries a tenant's label; managedFields are dropped.
+// of everything else, only what carries a tenant's label; managedFields are dropped. Where
+// things lie must be known of every node and storage class, and of pods and claims that
+// somebody else makes in a tenant's namespace, which carry no label.
 func ManagerOptions() ctrl.Options {
-	ours := cache.ByObject{Label: labels.Everything()}
+	all := cache.ByObject{Label: labels.Everything()}
 	tenants, err := labels.NewRequirement(v1alpha1.LabelTenant, selection.Exists, nil)
 	utilruntime.Must(err)
 	lease, renew, retry := 8*time.Second, 6*time.Second, time.Second
@@ -56,9 +61,13 @@ func ManagerOptions() ctrl.Options {
 			DefaultLabelSelector: labels.NewSelector().Add(*tenants),
 			DefaultTransform:     dropUnused,
 			ByObject: map[client.Object]cache.ByObject{
-				&v1alpha1.JusticeTenant{}: ours,
-				&v1alpha1.CourtModule{}:   ours,
-				&v1alpha1.ModuleCatalog{}: ours,
+				&v1alpha1.JusticeTenant{}:       all,
+				&v1alpha1.CourtModule{}:         all,
+				&v1alpha1.ModuleCatalog{}:       all,
+				&corev1.Node{}:                  all,
+				&storagev1.StorageClass{}:       all,
+				&corev1.PersistentVolumeClaim{}: all,
+				&corev1.Pod{}:                   {Label: labels.Everything(), Transform: keepPlace},
 			},
 		},
 		LeaderElectionID:              "ejustice-operator",
@@ -80,6 +89,29 @@ func dropUnused(object any) (any, error) {
 		o.SetOwnerReferences(nil)
 	}
 	return object, nil
+}
+
+// keepPlace keeps of a pod only where it lies or why it lies nowhere, and of a pod that is no
+// tenant's nothing but its identity.
+func keepPlace(object any) (any, error) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return object, nil
+	}
+	kept := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, ResourceVersion: pod.ResourceVersion,
+	}}
+	if !strings.HasPrefix(pod.Namespace, v1alpha1.NamespaceFor("")) {
+		return kept, nil
+	}
+	kept.Labels = pod.Labels
+	kept.Spec.NodeName = pod.Spec.NodeName
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled {
+			kept.Status.Conditions = []corev1.PodCondition{c}
+		}
+	}
+	return kept, nil
 }
 
 // Setup adds the reconcilers to the manager.

@@ -25,6 +25,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
@@ -51,6 +53,7 @@ const (
 var suite struct {
 	config   *rest.Config
 	client   client.Client // an administrator's
+	emptier  client.Client // the namespace controller's
 	registry *httptest.Server
 	chart    v1alpha1.CatalogChart
 }
@@ -89,6 +92,9 @@ func runSuite(m *testing.M) (int, error) {
 	if suite.client, err = client.New(config, client.Options{Scheme: Scheme()}); err != nil {
 		return 1, err
 	}
+	if suite.emptier, err = client.New(as("kube-system", "namespace-controller", "system:masters"), client.Options{Scheme: Scheme()}); err != nil {
+		return 1, err
+	}
 	suite.registry = httptest.NewTLSServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer suite.registry.Close()
 	if suite.chart, err = pushChart(filepath.Join("testdata", "module")); err != nil {
@@ -103,20 +109,26 @@ func runSuite(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// prepareCluster applies the admission policies and two releases.
+// prepareCluster applies the operator's rights, the admission policies, a StorageClass at home
+// and two releases.
 func prepareCluster(ctx context.Context) error {
-	for _, file := range []string{"modules-in-release.yaml", "reserved-values.yaml", "operator-boundary.yaml"} {
-		raw, err := os.ReadFile(filepath.Join("..", "config", "admission", file))
-		if err != nil {
-			return err
+	if err := suite.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: testNamespace}}); err != nil {
+		return err
+	}
+	if err := suite.client.Create(ctx, storageClass("local-lc", "LC")); err != nil {
+		return err
+	}
+	for _, folder := range []string{"rbac", "admission"} {
+		files, err := filepath.Glob(filepath.Join("..", "config", folder, "*.yaml"))
+		if err != nil || len(files) == 0 {
+			return fmt.Errorf("no manifests in config/%s: %w", folder, err)
 		}
-		for document := range strings.SplitSeq(string(raw), "\n---\n") {
-			u := &unstructured.Unstructured{}
-			if err := yaml.Unmarshal([]byte(document), &u.Object); err != nil {
-				return fmt.Errorf("reading %s: %w", file, err)
+		for _, file := range files {
+			if filepath.Base(file) == "kustomization.yaml" {
+				continue
 			}
-			if err := suite.client.Create(ctx, u); err != nil {
-				return fmt.Errorf("applying %s: %w", file, err)
+			if err := applyFile(ctx, file); err != nil {
+				return err
 			}
 		}
 	}
@@ -126,6 +138,43 @@ func prepareCluster(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func applyFile(ctx context.Context, file string) error {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for document := range strings.SplitSeq(string(raw), "\n---\n") {
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), &u.Object); err != nil {
+			return fmt.Errorf("reading %s: %w", file, err)
+		}
+		if err := suite.client.Create(ctx, u); err != nil {
+			return fmt.Errorf("applying %s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+// storageClass is one whose volumes lie in the jurisdiction; "" declares none.
+func storageClass(name, jurisdiction string) *storagev1.StorageClass {
+	wait := storagev1.VolumeBindingWaitForFirstConsumer
+	class := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Provisioner: "example.org/none", VolumeBindingMode: &wait}
+	if jurisdiction != "" {
+		class.Labels = map[string]string{v1alpha1.LabelJurisdiction: jurisdiction}
+	}
+	return class
+}
+
+// as is the suite's configuration for a service account with the rights it really has.
+func as(namespace, account string, groups ...string) *rest.Config {
+	config := rest.CopyConfig(suite.config)
+	config.Impersonate = rest.ImpersonationConfig{
+		UserName: "system:serviceaccount:" + namespace + ":" + account,
+		Groups:   append(groups, "system:serviceaccounts", "system:serviceaccounts:"+namespace, "system:authenticated"),
+	}
+	return config
 }
 
 // testCatalog is a release with the modules casemanagement and reporting.
@@ -198,7 +247,7 @@ func startOperator(t *testing.T, requests *wire) *operator {
 	if requests == nil {
 		requests = &wire{}
 	}
-	config := rest.CopyConfig(suite.config)
+	config := as(testNamespace, v1alpha1.FieldOwner)
 	config.WrapTransport = func(next http.RoundTripper) http.RoundTripper {
 		return requests.over(next)
 	}

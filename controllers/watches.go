@@ -5,17 +5,21 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"ejustice.dev/operator/api/v1alpha1"
+	"ejustice.dev/operator/internal/status"
 )
 
 const (
@@ -36,6 +40,21 @@ func options(maxConcurrent int) controller.Options {
 func specChanges() builder.Predicates {
 	return builder.WithPredicates(predicate.Or(
 		predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, predicate.LabelChangedPredicate{}))
+}
+
+// labelChanges leaves out everything but labels: a node's status changes all the time.
+func labelChanges() builder.Predicates {
+	return builder.WithPredicates(predicate.LabelChangedPredicate{})
+}
+
+// placeChanges leaves out what says nothing about where a pod lies or why it lies nowhere.
+func placeChanges() builder.Predicates {
+	return builder.WithPredicates(predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*corev1.Pod)
+		after, also := e.ObjectNew.(*corev1.Pod)
+		return !ok || !also || !equality.Semantic.DeepEqual(before.Labels, after.Labels) ||
+			before.Spec.NodeName != after.Spec.NodeName || status.Shortage([]corev1.Pod{*before}) != status.Shortage([]corev1.Pod{*after})
+	}})
 }
 
 // served reports whether the API server knows the kind.

@@ -123,10 +123,10 @@ func emptyNamespaces(ctx context.Context) error {
 		for _, kind := range tenantKinds {
 			u := &unstructured.Unstructured{}
 			u.SetGroupVersionKind(kind)
-			problems = append(problems, suite.client.DeleteAllOf(ctx, u, client.InNamespace(ns.Name)))
+			problems = append(problems, suite.emptier.DeleteAllOf(ctx, u, client.InNamespace(ns.Name)))
 		}
 		ns.Spec.Finalizers = nil
-		problems = append(problems, suite.client.SubResource("finalize").Update(ctx, ns))
+		problems = append(problems, suite.emptier.SubResource("finalize").Update(ctx, ns))
 	}
 	return errors.Join(problems...)
 }

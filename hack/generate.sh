@@ -21,8 +21,10 @@ generate() { # generate <output root>
 		# The annotation is what config/crd/kustomization.yaml adds.
 		sed '0,/^  annotations:/s//  annotations:\n    helm.sh\/resource-policy: keep/' "$crd" >"$files/crd-$(basename "$crd")"
 	done
-	for file in rbac/operator rbac/tenant-roles admission/modules-in-release admission/reserved-values admission/operator-boundary; do
-		cp "config/$file.yaml" "$files/${file/\//-}.yaml"
+	for file in config/rbac/*.yaml config/admission/*.yaml; do
+		[[ $file == */kustomization.yaml ]] && continue
+		file=${file#config/}
+		cp "config/$file" "$files/${file/\//-}"
 	done
 }
 

@@ -143,12 +143,21 @@ type DisplayName string
 // Residency says where data may lie.
 type Residency struct {
 	// Countries (ISO 3166-1 alpha-2) whose nodes may run the tenant's pods and hold its
-	// volumes. A node states its country with the label ejustice.dev/jurisdiction.
-	// +required
+	// volumes. A node and a StorageClass state their country with the label
+	// ejustice.dev/jurisdiction. Default: the tenant's own country.
+	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=10
-	Jurisdictions []CountryCode `json:"jurisdictions"`
+	Jurisdictions []CountryCode `json:"jurisdictions,omitempty"`
+
+	// The StorageClass of the embedded database's volumes; it must be labelled with one of
+	// the jurisdictions. Default: the first by name that is, in the order of jurisdictions.
+	// A database that exists keeps the class it was made with.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="must be the name of a StorageClass, for example local-ps"
+	StorageClass string `json:"storageClass,omitempty"`
 }
 
 // TenantModule is a module that the tenant lists.
@@ -339,8 +348,8 @@ type JusticeTenantStatus struct {
 	// +listType=set
 	Databases []string `json:"databases,omitempty"`
 
-	// Ready, Reconciling, Stalled, DatabaseReady, ModulesReady and BackedUp; the message of
-	// Ready says what is missing.
+	// Ready, Reconciling, Stalled, Resident, DatabaseReady, ModulesReady and BackedUp; the
+	// message of Ready says what is missing.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

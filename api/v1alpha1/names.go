@@ -9,7 +9,8 @@ const (
 	// LabelTenantListed is "true" on CourtModules that the JusticeTenant lists; the tenant
 	// changes and removes only those.
 	LabelTenantListed = "ejustice.dev/tenant-listed"
-	// LabelJurisdiction on a Node names the country (ISO 3166-1 alpha-2) the node stands in.
+	// LabelJurisdiction on a Node or a StorageClass names the country (ISO 3166-1 alpha-2)
+	// in which the node stands or the volumes lie.
 	LabelJurisdiction = "ejustice.dev/jurisdiction"
 
 	// AnnotationConfirmDeletion on a JusticeTenant with deletionPolicy Delete must hold the
@@ -17,6 +18,13 @@ const (
 	AnnotationConfirmDeletion = "ejustice.dev/confirm-deletion"
 	// AnnotationAppliedHash on an object holds a hash of what the operator last applied.
 	AnnotationAppliedHash = "ejustice.dev/applied-hash"
+
+	// AnnotationJurisdictions on a tenant's namespace lists the countries in which its pods
+	// may run, joined by commas; admission policies go by it.
+	AnnotationJurisdictions = "ejustice.dev/jurisdictions"
+	// AnnotationStorageClasses on a tenant's namespace lists the StorageClasses its volume
+	// claims may name, joined by commas; admission policies go by it.
+	AnnotationStorageClasses = "ejustice.dev/storage-classes"
 
 	// FinalizerTenant keeps a JusticeTenant until its workloads are stopped.
 	FinalizerTenant = "ejustice.dev/tenant"
@@ -39,6 +47,8 @@ const (
 	ConditionDatabaseReady = "DatabaseReady"
 	// ConditionModulesReady is True when every CourtModule of the tenant is Ready.
 	ConditionModulesReady = "ModulesReady"
+	// ConditionResident is True when all that the tenant has lies in its jurisdictions.
+	ConditionResident = "Resident"
 	// ConditionBackedUp tells whether the tenant's data is backed up.
 	ConditionBackedUp = "BackedUp"
 )
@@ -68,6 +78,14 @@ func (t *JusticeTenant) Stopping() bool {
 		return false
 	}
 	return t.Spec.DeletionPolicy != DeletionDelete || t.DeletionConfirmed()
+}
+
+// StorageClass returns the StorageClass that the tenant wants for its database, or "".
+func (t *JusticeTenant) StorageClass() string {
+	if t.Spec.Residency == nil {
+		return ""
+	}
+	return t.Spec.Residency.StorageClass
 }
 
 // Jurisdictions returns the countries in which the tenant's data may lie.

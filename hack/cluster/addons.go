@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -21,7 +22,7 @@ func (c *cluster) applyAddons(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.kubectlApply(ctx, "storage.yaml", nil); err != nil {
+	if err := c.kubectlApply(ctx, "storage.yaml", storageClasses()); err != nil {
 		return err
 	}
 	if err := start("provisioner", "", c.bin("provisioner"), "--kubeconfig="+kubeconfig("provisioner"), "--root="+stateDir); err != nil {
@@ -39,6 +40,20 @@ func (c *cluster) applyAddons(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+type storageClass struct{ Name, Jurisdiction string }
+
+// storageClasses is one for each jurisdiction that a node stands in.
+func storageClasses() []storageClass {
+	var classes []storageClass
+	for _, n := range nodes {
+		class := storageClass{"local-" + strings.ToLower(n.jurisdiction), n.jurisdiction}
+		if !slices.Contains(classes, class) {
+			classes = append(classes, class)
+		}
+	}
+	return classes
 }
 
 var cnpgImage = regexp.MustCompile(`ghcr\.io/cloudnative-pg/cloudnative-pg:[^\s"]+`)

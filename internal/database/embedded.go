@@ -41,6 +41,8 @@ type Embedded struct {
 	Hibernated bool
 	// Labels for the objects.
 	Labels map[string]string
+	// The StorageClass of a cluster that is yet to be made.
+	StorageClass string
 	// The cluster as it is, or nil: what it was bootstrapped with never changes.
 	Live *unstructured.Unstructured
 }
@@ -58,7 +60,7 @@ func (e Embedded) Cluster() apply.Object {
 		"imageName":             e.Image,
 		"enableSuperuserAccess": false,
 		"enablePDB":             instances > 1, // with one instance it would only block every drain
-		"storage":               map[string]any{"size": quantity(d.Storage, defaultStorage)},
+		"storage":               e.storage(),
 		"resources":             resources(d.Resources),
 		"affinity": map[string]any{
 			"nodeAffinity": map[string]any{
@@ -111,6 +113,19 @@ func (e Embedded) bootstrap() map[string]any {
 		"owner":    name,
 		"secret":   map[string]any{"name": SecretFor(first)},
 	}}
+}
+
+// storage keeps the class of an existing cluster, because volumes cannot change theirs.
+func (e Embedded) storage() map[string]any {
+	storage := map[string]any{"size": quantity(e.Tenant.Spec.Database.Storage, defaultStorage)}
+	class := e.StorageClass
+	if e.Live != nil {
+		class, _, _ = unstructured.NestedString(e.Live.Object, "spec", "storage", "storageClass")
+	}
+	if class != "" {
+		storage["storageClass"] = class
+	}
+	return storage
 }
 
 func (e Embedded) roles() []any {

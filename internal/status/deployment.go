@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -83,6 +84,39 @@ func troubleOf(pod *corev1.Pod) (trouble, bool) {
 		}
 	}
 	return trouble{}, false
+}
+
+// Shortage says in plain words what the scheduler found too little of for the pods, where they
+// may run: CPU and memory, for example. It reads the scheduler's sentence, such as "0/3 nodes
+// are available: 1 Insufficient cpu, 2 node(s) didn't match Pod's node affinity/selector."
+// Empty when every pod has its node or the reason is another.
+func Shortage(pods []corev1.Pod) string {
+	var short []string
+	for i := range pods {
+		for _, c := range pods[i].Status.Conditions {
+			if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse {
+				continue
+			}
+			for _, s := range shortages {
+				if strings.Contains(c.Message, s.said) && !slices.Contains(short, s.words) {
+					short = append(short, s.words)
+				}
+			}
+		}
+	}
+	slices.Sort(short)
+	return strings.Join(short, " and ")
+}
+
+var shortages = []struct{ said, words string }{
+	{"Insufficient cpu", "CPU"},
+	{"Insufficient memory", "memory"},
+	{"Insufficient ephemeral-storage", "local disk space"},
+	{"Too many pods", "room for more pods"},
+	{"exceed max volume count", "connections for volumes"},
+	{"not have enough free storage", "storage"},
+	{"volume node affinity conflict", "room on the node that holds the volume"},
+	{"didn't find available persistent volumes", "volumes of the storage class"},
 }
 
 // ReasonUnschedulable is the reason of pods for which no node has room.

@@ -101,3 +101,27 @@ func TestPodTrouble(t *testing.T) {
 		})
 	}
 }
+
+func TestShortage(t *testing.T) {
+	pod := func(said string) corev1.Pod {
+		return corev1.Pod{Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: said}}}}
+	}
+	tests := []struct{ name, said, want string }{
+		{"CPU", "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't match Pod's node affinity/selector.", "CPU"},
+		{"both", "0/3 nodes are available: 1 Insufficient memory, 1 Insufficient cpu.", "CPU and memory"},
+		{"the volume's node", "0/3 nodes are available: 1 node(s) had volume node affinity conflict.", "room on the node that holds the volume"},
+		{"another reason", "0/3 nodes are available: 3 node(s) were unschedulable.", ""},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := Shortage([]corev1.Pod{pod(tc.said), pod(tc.said)}); got != tc.want {
+				t.Errorf("Shortage = %q, want %q", got, tc.want)
+			}
+		})
+	}
+	placed := pod("1 Insufficient cpu")
+	placed.Status.Conditions[0].Status = corev1.ConditionTrue
+	if got := Shortage([]corev1.Pod{placed}); got != "" {
+		t.Errorf("a pod that has its node lacks %q", got)
+	}
+}

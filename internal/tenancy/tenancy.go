@@ -4,6 +4,7 @@ package tenancy
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -37,10 +38,11 @@ func Labels(tenant string) map[string]string {
 const OperatorBinding = "ejustice-operator"
 
 // Frame builds the namespace and what stands in it before anything runs. The namespace comes
-// first, then the operator's own rights in it. The operator runs in operatorNamespace.
-func Frame(t *v1alpha1.JusticeTenant, operatorNamespace string) ([]apply.Object, error) {
+// first, then the operator's own rights in it. The operator runs in operatorNamespace; the
+// tenant's volume claims may name storageClasses and no others.
+func Frame(t *v1alpha1.JusticeTenant, operatorNamespace string, storageClasses []string) ([]apply.Object, error) {
 	configs := []runtime.ApplyConfiguration{
-		namespace(t), operatorBinding(t, operatorNamespace), quota(t), limits(t), defaultServiceAccount(t),
+		namespace(t, storageClasses), operatorBinding(t, operatorNamespace), quota(t), limits(t), defaultServiceAccount(t),
 	}
 	for _, role := range Roles {
 		configs = append(configs, roleBinding(t, role))
@@ -48,13 +50,17 @@ func Frame(t *v1alpha1.JusticeTenant, operatorNamespace string) ([]apply.Object,
 	return convert(configs)
 }
 
-// namespace makes the API server refuse pods that are not restricted.
-func namespace(t *v1alpha1.JusticeTenant) *coreac.NamespaceApplyConfiguration {
+// namespace makes the API server refuse pods that are not restricted, and tells the admission
+// policies where pods and volumes may lie.
+func namespace(t *v1alpha1.JusticeTenant, storageClasses []string) *coreac.NamespaceApplyConfiguration {
 	labels := Labels(t.Name)
 	for _, mode := range []string{"enforce", "audit", "warn"} {
 		labels["pod-security.kubernetes.io/"+mode] = "restricted"
 	}
-	return coreac.Namespace(v1alpha1.NamespaceFor(t.Name)).WithLabels(labels)
+	return coreac.Namespace(v1alpha1.NamespaceFor(t.Name)).WithLabels(labels).WithAnnotations(map[string]string{
+		v1alpha1.AnnotationJurisdictions:  strings.Join(t.Jurisdictions(), ","),
+		v1alpha1.AnnotationStorageClasses: strings.Join(storageClasses, ","),
+	})
 }
 
 func quota(t *v1alpha1.JusticeTenant) *coreac.ResourceQuotaApplyConfiguration {

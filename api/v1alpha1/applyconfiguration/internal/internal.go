@@ -379,6 +379,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: dev.ejustice.operator.api.v1alpha1.CountryCode
           elementRelationship: associative
+    - name: storageClass
+      type:
+        scalar: string
 - name: dev.ejustice.operator.api.v1alpha1.Resources
   map:
     fields:

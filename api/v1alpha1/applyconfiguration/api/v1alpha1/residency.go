@@ -12,8 +12,13 @@ import (
 // Residency says where data may lie.
 type ResidencyApplyConfiguration struct {
 	// Countries (ISO 3166-1 alpha-2) whose nodes may run the tenant's pods and hold its
-	// volumes. A node states its country with the label ejustice.dev/jurisdiction.
+	// volumes. A node and a StorageClass state their country with the label
+	// ejustice.dev/jurisdiction. Default: the tenant's own country.
 	Jurisdictions []apiv1alpha1.CountryCode `json:"jurisdictions,omitempty"`
+	// The StorageClass of the embedded database's volumes; it must be labelled with one of
+	// the jurisdictions. Default: the first by name that is, in the order of jurisdictions.
+	// A database that exists keeps the class it was made with.
+	StorageClass *string `json:"storageClass,omitempty"`
 }
 
 // ResidencyApplyConfiguration constructs a declarative configuration of the Residency type for use with
@@ -29,5 +34,13 @@ func (b *ResidencyApplyConfiguration) WithJurisdictions(values ...apiv1alpha1.Co
 	for i := range values {
 		b.Jurisdictions = append(b.Jurisdictions, values[i])
 	}
+	return b
+}
+
+// WithStorageClass sets the StorageClass field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the StorageClass field is set to the value of the last call.
+func (b *ResidencyApplyConfiguration) WithStorageClass(value string) *ResidencyApplyConfiguration {
+	b.StorageClass = &value
 	return b
 }
