@@ -55,7 +55,7 @@ func bareDatabase(b *testing.B) float64 {
 		b.Fatal(err)
 	}
 	await(b, "the bare database is healthy", readyWithin, func(ctx context.Context) (bool, error) {
-		return databaseHealthy(ctx, server)
+		return conditionReady(ctx, server)
 	})
 	took := time.Since(begin).Seconds()
 	if err := cluster.Delete(b.Context(), namespace); err != nil {

@@ -88,7 +88,7 @@ func startExternalDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the external database runs", readyWithin, func(ctx context.Context) (bool, error) {
-		return databaseHealthy(ctx, server)
+		return conditionReady(ctx, server)
 	})
 	// The operator reads the administrator's credentials from its own namespace.
 	var superuser corev1.Secret
@@ -102,10 +102,10 @@ func startExternalDatabase(t *testing.T) {
 	})
 }
 
-// databaseHealthy reads what CloudNativePG says of a cluster of its own.
-func databaseHealthy(ctx context.Context, server *unstructured.Unstructured) (bool, error) {
-	live := server.DeepCopy()
-	if err := cluster.Get(ctx, client.ObjectKeyFromObject(server), live); err != nil {
+// conditionReady reads what an object's own controller says of it.
+func conditionReady(ctx context.Context, object *unstructured.Unstructured) (bool, error) {
+	live := object.DeepCopy()
+	if err := cluster.Get(ctx, client.ObjectKeyFromObject(object), live); err != nil {
 		return false, err
 	}
 	conditions, _, err := unstructured.NestedSlice(live.Object, "status", "conditions")
