@@ -15,6 +15,7 @@ export EJUSTICE_AUDIT_LOG := $(STATE)/logs/audit.log
 export EJUSTICE_IMAGES := $(STATE)/images.json
 REGISTRY := 10.89.0.1:5000/ejustice
 REGISTRY_CA := $(STATE)/pki/ca.crt
+POD_CIDRS := 10.244.0.0/16
 POSTGRES_IMAGE = $$(sed -n 's/.*"postgresql": "\(.*\)".*/\1/p' $(STATE)/images.json)
 endif
 
@@ -70,7 +71,7 @@ images: ## Build images and charts and push them to REGISTRY
 
 deploy: ## Install what make images built on the cluster
 	@[ -n "$(POSTGRES_IMAGE)" ] || { echo "say which PostgreSQL tenants run: make $@ POSTGRES_IMAGE=repository:major@sha256:…"; exit 2; }
-	@hack/step "operator" go run ./hack/deploy $(if $(REGISTRY_CA),--ca $(REGISTRY_CA)) --postgres-image "$(POSTGRES_IMAGE)"
+	@hack/step "operator" go run ./hack/deploy $(if $(REGISTRY_CA),--ca $(REGISTRY_CA)) --postgres-image "$(POSTGRES_IMAGE)" --pod-cidrs "$(POD_CIDRS)" --allowed-registries "$(ALLOWED_REGISTRIES)"
 
 # What the tests need of the host beside Go: a C compiler for the race detector
 # and a PostgreSQL for the modules' own tests.
