@@ -34,6 +34,8 @@ type CourtModuleReconciler struct {
 	client.Client
 	// Live reads from the API server.
 	Live client.Reader
+	// PodCIDRs are the networks of the cluster's pods.
+	PodCIDRs []string
 	// Releases runs Helm.
 	Releases helm.Releases
 	// Charts fetches charts.

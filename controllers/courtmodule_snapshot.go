@@ -116,7 +116,7 @@ func (r *CourtModuleReconciler) readEntry(ctx context.Context, s *moduleSnapshot
 		return nil
 	}
 	s.entry = entry
-	s.values, err = chartValues(s.tenant, s.module, entry)
+	s.values, err = chartValues(s.tenant, s.module, entry, r.PodCIDRs)
 	if err != nil {
 		s.problem = &catalog.Problem{Reason: reasonValuesInvalid, Message: err.Error()}
 		return nil

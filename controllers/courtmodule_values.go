@@ -13,7 +13,7 @@ const platformKey = "platform"
 
 // chartValues are the module's own values and, under platform, what the operator tells the
 // chart. All of it passes through JSON, so that it compares equal to what Helm has stored.
-func chartValues(t *v1alpha1.JusticeTenant, m *v1alpha1.CourtModule, entry *v1alpha1.CatalogModule) (map[string]any, error) {
+func chartValues(t *v1alpha1.JusticeTenant, m *v1alpha1.CourtModule, entry *v1alpha1.CatalogModule, podCIDRs []string) (map[string]any, error) {
 	all := map[string]any{}
 	for key, value := range m.Spec.Values {
 		if key == platformKey {
@@ -37,7 +37,8 @@ func chartValues(t *v1alpha1.JusticeTenant, m *v1alpha1.CourtModule, entry *v1al
 		"module":    map[string]any{"name": m.Spec.Module, "version": entry.Version},
 		"images":    images,
 		"replicas":  max(m.Spec.Replicas, 1),
-		"database":  map[string]any{"secretName": database.SecretFor(m.Name)},
+		"database":  databaseValues(t, m.Name),
+		"network":   map[string]any{"podCIDRs": podCIDRs},
 		"placement": map[string]any{"jurisdictions": t.Jurisdictions()},
 	}
 	if resources := resourceValues(m.Spec.Resources); len(resources) > 0 {
@@ -54,6 +55,16 @@ func chartValues(t *v1alpha1.JusticeTenant, m *v1alpha1.CourtModule, entry *v1al
 		return nil, fmt.Errorf("values are not valid JSON: %w", err)
 	}
 	return values, nil
+}
+
+// databaseValues say where the connection's Secret is, and the port of an external server,
+// which the module's network policy must let through.
+func databaseValues(t *v1alpha1.JusticeTenant, module string) map[string]any {
+	values := map[string]any{"secretName": database.SecretFor(module)}
+	if external := t.Spec.Database.External; external != nil {
+		values["externalPort"] = external.Port
+	}
+	return values
 }
 
 func resourceValues(r *v1alpha1.Resources) map[string]any {

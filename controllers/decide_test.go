@@ -172,3 +172,33 @@ func TestDecideModule(t *testing.T) {
 		})
 	}
 }
+
+func TestIsolatedVerdict(t *testing.T) {
+	enforced, open := status.Yes("Enforced", "x"), status.No("NotEnforced", "y")
+	policy := apply.FromContent(map[string]any{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": map[string]any{"name": "default-deny"}})
+	tests := []struct {
+		name string
+		edit func(*tenantSnapshot)
+		want string
+	}{
+		{"nobody has tried", func(*tenantSnapshot) {}, "Probing"},
+		{"enforced", func(s *tenantSnapshot) { s.isolation = &enforced }, "Enforced"},
+		{"not enforced", func(s *tenantSnapshot) { s.isolation = &open }, "NotEnforced"},
+		{"enforced, but a policy is missing", func(s *tenantSnapshot) { s.isolation = &enforced; s.frame = []apply.Object{policy} }, "Closing"},
+		{"enforced, something else is missing", func(s *tenantSnapshot) { s.isolation = &enforced; s.frame = []apply.Object{someObject} }, "Enforced"},
+		{"an earlier run's answer stands", func(s *tenantSnapshot) {
+			status.Set(&s.tenant.Status.Conditions, v1alpha1.ConditionIsolated, 0, enforced)
+		}, "Enforced"},
+		{"no namespace", func(s *tenantSnapshot) { s.isolation = &enforced; s.namespace = namespaceAbsent }, "Waiting"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			s := settledTenant()
+			tc.edit(s)
+			got := isolatedVerdict(s)
+			if got.Reason != tc.want || (got.Status == metav1.ConditionTrue) != (tc.want == "Enforced") {
+				t.Errorf("verdict %s %s, want %s", got.Status, got.Reason, tc.want)
+			}
+		})
+	}
+}

@@ -17,10 +17,13 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/apply"
 	"ejustice.dev/operator/internal/database"
+	"ejustice.dev/operator/internal/isolation"
 )
 
 // JusticeTenantReconciler makes a tenant's namespace, database and modules.
@@ -33,6 +36,12 @@ type JusticeTenantReconciler struct {
 	EnsureDatabase EnsureDatabase
 	// PostgresImage is the image of embedded databases.
 	PostgresImage string
+	// Registries are further registries that tenants' images may come from.
+	Registries []string
+	// Isolation knows whether the cluster's network enforces policies; nil: nobody asks.
+	Isolation *isolation.Probe
+	// IsolationNews tells of a new answer of Isolation.
+	IsolationNews <-chan event.GenericEvent
 	// OperatorNamespace holds the administrators' Secrets of external servers.
 	OperatorNamespace string
 
@@ -168,6 +177,7 @@ func (r *JusticeTenantReconciler) SetupWithManager(mgr ctrl.Manager, maxConcurre
 		corev1.SchemeGroupVersion.WithKind("LimitRange"),
 		corev1.SchemeGroupVersion.WithKind("ConfigMap"),
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
+		{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
 		database.ClusterKind, database.DatabaseKind,
 	}
 	for _, kind := range kinds {
@@ -176,6 +186,9 @@ func (r *JusticeTenantReconciler) SetupWithManager(mgr ctrl.Manager, maxConcurre
 			continue
 		}
 		build = build.WatchesMetadata(kindOf(kind), tenantOfLabel())
+	}
+	if r.IsolationNews != nil {
+		build = build.WatchesRawSource(source.Channel(r.IsolationNews, r.everyTenant()))
 	}
 	return build.Complete(r)
 }

@@ -31,6 +31,7 @@ func reportTenant(s *tenantSnapshot, failed *failure) v1alpha1.JusticeTenantStat
 	db, modules := databaseVerdict(s, failed), modulesVerdict(s)
 	status.Set(&out.Conditions, v1alpha1.ConditionDatabaseReady, t.Generation, db)
 	status.Set(&out.Conditions, v1alpha1.ConditionModulesReady, t.Generation, modules)
+	status.Set(&out.Conditions, v1alpha1.ConditionIsolated, t.Generation, isolatedVerdict(s))
 	status.Set(&out.Conditions, v1alpha1.ConditionResident, t.Generation, residentVerdict(s))
 	status.Set(&out.Conditions, v1alpha1.ConditionBackedUp, t.Generation, status.No("NoBackups",
 		"no backups are taken yet: this release of the platform has none, back up the database by your own means"))

@@ -39,6 +39,8 @@ type tenantSnapshot struct {
 
 	// releaseProblem is set when the release or a listed module is not in the catalogs.
 	releaseProblem *catalog.Problem
+	// registries are those of the images in the catalogs.
+	registries []string
 	// versions is the version each listed module should run.
 	versions map[string]string
 
@@ -70,6 +72,10 @@ type tenantSnapshot struct {
 
 	// classes are the StorageClasses and where their volumes lie.
 	classes residency.Classes
+	// surroundings are what the tenant's frame depends on besides the tenant.
+	surroundings tenancy.Surroundings
+	// isolation is whether the cluster's network enforces policies; nil while nobody knows.
+	isolation *status.Verdict
 	// inventory is where everything lies; nil before the operator may look.
 	inventory *residency.Inventory
 	// proof is the residency report when it needs writing.
@@ -81,18 +87,18 @@ type tenantSnapshot struct {
 
 // snapshot reads the world of one tenant.
 func (r *JusticeTenantReconciler) snapshot(ctx context.Context, t *v1alpha1.JusticeTenant) (*tenantSnapshot, error) {
-	s := &tenantSnapshot{tenant: t}
+	s := &tenantSnapshot{tenant: t, isolation: r.Isolation.Answer()}
 	if err := r.readNamespace(ctx, s); err != nil {
 		return nil, err
 	}
 	if err := r.readCatalogs(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := r.readClasses(ctx, s); err != nil {
+	if err := r.readSurroundings(ctx, s); err != nil {
 		return nil, err
 	}
 	if s.namespace != namespaceOurs {
-		frame, err := tenancy.Frame(t, r.OperatorNamespace, s.classes.AtHome(t.Jurisdictions()))
+		frame, err := tenancy.Frame(t, s.surroundings)
 		if err != nil {
 			return nil, err
 		}
@@ -140,6 +146,7 @@ func (r *JusticeTenantReconciler) readCatalogs(ctx context.Context, s *tenantSna
 	if err := r.Live.List(ctx, catalogs); err != nil {
 		return fmt.Errorf("listing the module catalogs: %w", err)
 	}
+	s.registries = catalog.Registries(catalogs.Items)
 	release := string(s.tenant.Spec.Release)
 	if _, err := catalog.Release(catalogs.Items, release); err != nil {
 		errors.As(err, &s.releaseProblem)
@@ -158,7 +165,7 @@ func (r *JusticeTenantReconciler) readCatalogs(ctx context.Context, s *tenantSna
 }
 
 func (r *JusticeTenantReconciler) readFrame(ctx context.Context, s *tenantSnapshot) error {
-	wanted, err := tenancy.Frame(s.tenant, r.OperatorNamespace, s.classes.AtHome(s.tenant.Jurisdictions()))
+	wanted, err := tenancy.Frame(s.tenant, s.surroundings)
 	if err != nil {
 		return err
 	}

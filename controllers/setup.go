@@ -28,6 +28,14 @@ import (
 type Settings struct {
 	// PostgresImage is the image of embedded databases, pinned by digest.
 	PostgresImage string
+	// Registries that tenants' images may come from besides those of the PostgreSQL image and
+	// of the catalogs.
+	Registries []string
+	// PodCIDRs are the networks of the cluster's pods; a module answers clients outside them.
+	PodCIDRs []string
+	// ProbePort is the port that a NetworkPolicy forbids, on which the replicas try out that
+	// it does, and HealthPort the one that it allows. Without ProbePort nobody tries.
+	ProbePort, HealthPort string
 	// Namespace is the operator's own.
 	Namespace string
 	// MaxConcurrent is how many tenants, and how many modules, are worked on at once.
@@ -125,7 +133,13 @@ func Setup(mgr ctrl.Manager, settings Settings) error {
 		Live:              mgr.GetAPIReader(),
 		EnsureDatabase:    settings.EnsureDatabase,
 		PostgresImage:     settings.PostgresImage,
+		Registries:        settings.Registries,
 		OperatorNamespace: settings.Namespace,
+	}
+	if settings.ProbePort != "" {
+		if tenants.Isolation, tenants.IsolationNews, err = addProbe(mgr, settings); err != nil {
+			return err
+		}
 	}
 	if err := tenants.SetupWithManager(mgr, settings.MaxConcurrent); err != nil {
 		return fmt.Errorf("setting up the tenant controller: %w", err)
@@ -133,6 +147,7 @@ func Setup(mgr ctrl.Manager, settings Settings) error {
 	modules := &CourtModuleReconciler{
 		Client:   mgr.GetClient(),
 		Live:     mgr.GetAPIReader(),
+		PodCIDRs: settings.PodCIDRs,
 		Releases: releases,
 		Charts:   &charts.Puller{Transport: settings.RegistryTransport},
 	}

@@ -262,6 +262,7 @@ func startOperator(t *testing.T, requests *wire) *operator {
 		t.Fatalf("making a manager: %v", err)
 	}
 	err = Setup(manager, Settings{
+		PodCIDRs:      []string{"10.244.0.0/16"},
 		PostgresImage: testPostgres, Namespace: testNamespace, MaxConcurrent: 4,
 		EnsureDatabase: func(ctx context.Context, server database.Server, owner database.Owner) error {
 			return externalDatabases.ensure(server, owner)

@@ -21,7 +21,7 @@ generate() { # generate <output root>
 		# The annotation is what config/crd/kustomization.yaml adds.
 		sed '0,/^  annotations:/s//  annotations:\n    helm.sh\/resource-policy: keep/' "$crd" >"$files/crd-$(basename "$crd")"
 	done
-	for file in config/rbac/*.yaml config/admission/*.yaml; do
+	for file in config/rbac/*.yaml config/admission/*.yaml config/manager/networkpolicy.yaml; do
 		[[ $file == */kustomization.yaml ]] && continue
 		file=${file#config/}
 		cp "config/$file" "$files/${file/\//-}"

@@ -348,8 +348,8 @@ type JusticeTenantStatus struct {
 	// +listType=set
 	Databases []string `json:"databases,omitempty"`
 
-	// Ready, Reconciling, Stalled, Resident, DatabaseReady, ModulesReady and BackedUp; the
-	// message of Ready says what is missing.
+	// Ready, Reconciling, Stalled, Isolated, Resident, DatabaseReady, ModulesReady and
+	// BackedUp; the message of Ready says what is missing.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

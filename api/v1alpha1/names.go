@@ -25,6 +25,9 @@ const (
 	// AnnotationStorageClasses on a tenant's namespace lists the StorageClasses its volume
 	// claims may name, joined by commas; admission policies go by it.
 	AnnotationStorageClasses = "ejustice.dev/storage-classes"
+	// AnnotationRegistries on a tenant's namespace lists the registries its images may come
+	// from, joined by commas; admission policies go by it.
+	AnnotationRegistries = "ejustice.dev/registries"
 
 	// FinalizerTenant keeps a JusticeTenant until its workloads are stopped.
 	FinalizerTenant = "ejustice.dev/tenant"
@@ -47,6 +50,9 @@ const (
 	ConditionDatabaseReady = "DatabaseReady"
 	// ConditionModulesReady is True when every CourtModule of the tenant is Ready.
 	ConditionModulesReady = "ModulesReady"
+	// ConditionIsolated is True when network policies close the tenant and a forbidden
+	// connection, tried, has failed.
+	ConditionIsolated = "Isolated"
 	// ConditionResident is True when all that the tenant has lies in its jurisdictions.
 	ConditionResident = "Resident"
 	// ConditionBackedUp tells whether the tenant's data is backed up.

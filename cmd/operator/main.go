@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -31,9 +33,12 @@ func main() {
 
 type flags struct {
 	postgresImage  string
+	registries     []string
+	podCIDRs       []string
 	namespace      string
 	metricsAddress string
 	healthAddress  string
+	probePort      string
 	leaderElection bool
 	maxConcurrent  int
 	logLevel       string
@@ -43,9 +48,12 @@ func parse(args []string) (flags, error) {
 	f := flags{}
 	set := flag.NewFlagSet("operator", flag.ContinueOnError)
 	set.StringVar(&f.postgresImage, "postgres-image", "", "PostgreSQL image of embedded databases, by digest (required)")
+	set.Func("allowed-registries", "registries that tenants' images may come from, joined by commas, besides those of the PostgreSQL image and of the ModuleCatalogs; CloudNativePG's own must be among them", list(&f.registries, registry))
+	set.Func("pod-cidrs", "networks of the cluster's pods, joined by commas: modules answer clients outside them; without it, only namespaces labelled ejustice.dev/front-door=true", list(&f.podCIDRs, cidr))
 	set.StringVar(&f.namespace, "namespace", "", "the operator's own namespace; default: that of its ServiceAccount")
 	set.StringVar(&f.metricsAddress, "metrics-address", ":8080", "where Prometheus metrics are served; 0 turns them off")
 	set.StringVar(&f.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
+	set.StringVar(&f.probePort, "probe-port", "", "port that a NetworkPolicy forbids: replicas try it on one another to learn whether the cluster enforces policies; empty: nobody tries")
 	set.BoolVar(&f.leaderElection, "leader-elect", true, "work only while holding the lease, so that replicas never work at once")
 	set.IntVar(&f.maxConcurrent, "max-concurrent", 4, "how many tenants, and how many modules, are worked on at once")
 	set.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -66,6 +74,35 @@ func parse(args []string) (flags, error) {
 		f.namespace = strings.TrimSpace(string(raw))
 	}
 	return f, nil
+}
+
+// list reads values joined by commas; "" is an empty list.
+func list(into *[]string, check func(string) error) func(string) error {
+	return func(given string) error {
+		*into = nil
+		for value := range strings.SplitSeq(given, ",") {
+			if value = strings.TrimSpace(value); value == "" {
+				continue
+			}
+			if err := check(value); err != nil {
+				return err
+			}
+			*into = append(*into, value)
+		}
+		return nil
+	}
+}
+
+func registry(s string) error {
+	if strings.Contains(s, "/") {
+		return fmt.Errorf("%s is not a registry's host name: leave out scheme and path", s)
+	}
+	return nil
+}
+
+func cidr(s string) error {
+	_, err := netip.ParsePrefix(s)
+	return err
 }
 
 func run(ctx context.Context, args []string) error {
@@ -95,8 +132,16 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
+	_, healthPort, err := net.SplitHostPort(f.healthAddress)
+	if err != nil {
+		return fmt.Errorf("--health-address: %w", err)
+	}
 	if err := controllers.Setup(mgr, controllers.Settings{
 		PostgresImage:  f.postgresImage,
+		ProbePort:      f.probePort,
+		HealthPort:     healthPort,
+		Registries:     f.registries,
+		PodCIDRs:       f.podCIDRs,
 		Namespace:      f.namespace,
 		MaxConcurrent:  f.maxConcurrent,
 		EnsureDatabase: database.Ensure,

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -39,6 +40,8 @@ func main() {
 	artifacts := flag.String("artifacts", "_artifacts", "folder that hack/images wrote to")
 	ca := flag.String("ca", "", "file with the registry's certificate authority, if it is not a public one")
 	postgres := flag.String("postgres-image", "", "PostgreSQL image of embedded databases: repository:major@sha256:…")
+	podCIDRs := flag.String("pod-cidrs", "", "networks of the cluster's pods, joined by commas: modules answer clients outside them")
+	registries := flag.String("allowed-registries", "", "further registries of tenants' images, joined by commas: CloudNativePG's, if it is another")
 	flag.Parse()
 	if *postgres == "" {
 		fmt.Fprintln(os.Stderr, "deploy: say which PostgreSQL image tenants run with --postgres-image")
@@ -47,13 +50,19 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	log.SetOutput(io.Discard) // Helm repeats there what it returns as errors
-	if err := run(ctx, *artifacts, *ca, *postgres); err != nil {
+	values := map[string]any{"postgresImage": *postgres}
+	for key, given := range map[string]string{"podCIDRs": *podCIDRs, "allowedRegistries": *registries} {
+		if given != "" {
+			values[key] = strings.Split(given, ",")
+		}
+	}
+	if err := run(ctx, *artifacts, *ca, values); err != nil {
 		fmt.Fprintln(os.Stderr, "deploy:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, artifacts, ca, postgres string) error {
+func run(ctx context.Context, artifacts, ca string, values map[string]any) error {
 	c, err := tenant.Connect()
 	if err != nil {
 		return err
@@ -66,7 +75,7 @@ func run(ctx context.Context, artifacts, ca, postgres string) error {
 	if err := json.Unmarshal(b, &images); err != nil {
 		return fmt.Errorf("reading images.json: %w", err)
 	}
-	values := map[string]any{"image": images["operator"], "postgresImage": postgres}
+	values["image"] = images["operator"]
 	if err := c.Apply(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{
 		"pod-security.kubernetes.io/enforce": "restricted",
 	}}}); err != nil {

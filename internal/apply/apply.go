@@ -78,6 +78,16 @@ func Diff(want Object, live *unstructured.Unstructured) string {
 	if live == nil {
 		return "."
 	}
+	if want.GetKind() == "NetworkPolicy" {
+		// Whatever someone added here opens a way: what is not wanted counts, too.
+		for _, direction := range []string{"ingress", "egress"} {
+			wanted, _, _ := unstructured.NestedSlice(want.Object, "spec", direction)
+			found, _, _ := unstructured.NestedSlice(live.Object, "spec", direction)
+			if len(wanted) != len(found) {
+				return ".spec." + direction
+			}
+		}
+	}
 	return Subset(want.Object, live.Object)
 }
 

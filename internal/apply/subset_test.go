@@ -87,3 +87,20 @@ func TestDiffSeesRemovedFields(t *testing.T) {
 		t.Error("a missing object goes unnoticed")
 	}
 }
+
+// An added rule in a network policy opens a way: it counts as a difference.
+func TestDiffSeesAddedNetworkRules(t *testing.T) {
+	want := FromContent(map[string]any{
+		"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": map[string]any{"name": "deny"},
+		"spec": map[string]any{"podSelector": map[string]any{}, "ingress": []any{}, "egress": []any{}},
+	})
+	live := &unstructured.Unstructured{Object: want.DeepCopy().Object}
+	unstructured.RemoveNestedField(live.Object, "spec", "ingress") // as the API server keeps an empty list
+	if diff := Diff(want, live); diff != "" {
+		t.Errorf("what was applied differs at %s", diff)
+	}
+	live.Object["spec"].(map[string]any)["ingress"] = []any{map[string]any{}}
+	if Diff(want, live) == "" {
+		t.Error("a way that somebody opened goes unnoticed")
+	}
+}

@@ -37,29 +37,45 @@ func Labels(tenant string) map[string]string {
 // namespace. Outside of tenants' namespaces it may not read Secrets or write workloads.
 const OperatorBinding = "ejustice-operator"
 
+// Surroundings is what a tenant's frame depends on besides the tenant.
+type Surroundings struct {
+	// The namespace the operator runs in.
+	OperatorNamespace string
+	// The classes that the tenant's volume claims may name.
+	StorageClasses []string
+	// The registries that the tenant's images may come from.
+	Registries []string
+	// Where the API server answers.
+	APIServer []Address
+}
+
 // Frame builds the namespace and what stands in it before anything runs. The namespace comes
-// first, then the operator's own rights in it. The operator runs in operatorNamespace; the
-// tenant's volume claims may name storageClasses and no others.
-func Frame(t *v1alpha1.JusticeTenant, operatorNamespace string, storageClasses []string) ([]apply.Object, error) {
+// first, then the operator's own rights in it.
+func Frame(t *v1alpha1.JusticeTenant, s Surroundings) ([]apply.Object, error) {
 	configs := []runtime.ApplyConfiguration{
-		namespace(t, storageClasses), operatorBinding(t, operatorNamespace), quota(t), limits(t), defaultServiceAccount(t),
+		namespace(t, s), operatorBinding(t, s.OperatorNamespace), quota(t), limits(t), defaultServiceAccount(t),
 	}
 	for _, role := range Roles {
 		configs = append(configs, roleBinding(t, role))
 	}
-	return convert(configs)
+	objects, err := convert(configs)
+	if err != nil {
+		return nil, err
+	}
+	return append(objects, networkPolicies(t, s.APIServer)...), nil
 }
 
 // namespace makes the API server refuse pods that are not restricted, and tells the admission
 // policies where pods and volumes may lie.
-func namespace(t *v1alpha1.JusticeTenant, storageClasses []string) *coreac.NamespaceApplyConfiguration {
+func namespace(t *v1alpha1.JusticeTenant, s Surroundings) *coreac.NamespaceApplyConfiguration {
 	labels := Labels(t.Name)
 	for _, mode := range []string{"enforce", "audit", "warn"} {
 		labels["pod-security.kubernetes.io/"+mode] = "restricted"
 	}
 	return coreac.Namespace(v1alpha1.NamespaceFor(t.Name)).WithLabels(labels).WithAnnotations(map[string]string{
 		v1alpha1.AnnotationJurisdictions:  strings.Join(t.Jurisdictions(), ","),
-		v1alpha1.AnnotationStorageClasses: strings.Join(storageClasses, ","),
+		v1alpha1.AnnotationStorageClasses: strings.Join(s.StorageClasses, ","),
+		v1alpha1.AnnotationRegistries:     strings.Join(s.Registries, ","),
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -141,6 +142,38 @@ func TestChartDeployment(t *testing.T) {
 	values["numbering"].(map[string]any)["registration"] = "{seq}-{year}"
 	if deployment(t, mustRender(t, values)).Spec.Template.Annotations["ejustice.dev/config-sha256"] == pod.Annotations["ejustice.dev/config-sha256"] {
 		t.Error("a changed value must restart pods")
+	}
+}
+
+func TestChartNetworkPolicy(t *testing.T) {
+	policy := func(values map[string]any) networkingv1.NetworkPolicySpec {
+		var p networkingv1.NetworkPolicy
+		if err := yaml.UnmarshalStrict([]byte(mustRender(t, values)["networkpolicy.yaml"]), &p); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Spec.PolicyTypes) != 2 || len(p.Spec.Ingress) != 1 || len(p.Spec.Egress) != 1 {
+			t.Fatalf("policy = %+v", p.Spec)
+		}
+		return p.Spec
+	}
+	values := testValues(t)
+	platform := values["platform"].(map[string]any)
+	p := policy(values)
+	if from := p.Ingress[0].From; len(from) != 3 || from[0].NamespaceSelector.MatchLabels["ejustice.dev/front-door"] != "true" ||
+		from[1].IPBlock.Except[0] != "10.244.0.0/16" || from[2].IPBlock.Except[0] != "fd00:1::/48" {
+		t.Errorf("ingress = %+v", from)
+	}
+	if to := p.Egress[0]; to.Ports[0].Port.IntValue() != 5432 || len(to.To) != 1 || to.To[0].PodSelector.MatchLabels["cnpg.io/cluster"] != "database" {
+		t.Errorf("egress = %+v", to)
+	}
+	// Nobody said which addresses are pods': then no address is taken for a client's.
+	delete(platform, "network")
+	if from := policy(values).Ingress[0].From; len(from) != 1 {
+		t.Errorf("ingress = %+v", from)
+	}
+	platform["database"].(map[string]any)["externalPort"] = 6432
+	if to := policy(values).Egress[0]; to.Ports[0].Port.IntValue() != 6432 || to.To[0].IPBlock == nil {
+		t.Errorf("egress = %+v", to)
 	}
 }
 

@@ -21,8 +21,8 @@ type JusticeTenantStatusApplyConfiguration struct {
 	ModulesReady *string `json:"modulesReady,omitempty"`
 	// The modules whose database exists and can be used.
 	Databases []string `json:"databases,omitempty"`
-	// Ready, Reconciling, Stalled, Resident, DatabaseReady, ModulesReady and BackedUp; the
-	// message of Ready says what is missing.
+	// Ready, Reconciling, Stalled, Isolated, Resident, DatabaseReady, ModulesReady and
+	// BackedUp; the message of Ready says what is missing.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 
