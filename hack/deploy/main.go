@@ -52,8 +52,14 @@ func main() {
 	log.SetOutput(io.Discard) // Helm repeats there what it returns as errors
 	values := map[string]any{"postgresImage": *postgres}
 	for key, given := range map[string]string{"podCIDRs": *podCIDRs, "allowedRegistries": *registries} {
-		if given != "" {
-			values[key] = strings.Split(given, ",")
+		var list []any // Helm's schema check knows no other kind of list
+		for item := range strings.SplitSeq(given, ",") {
+			if item != "" {
+				list = append(list, item)
+			}
+		}
+		if list != nil {
+			values[key] = list
 		}
 	}
 	if err := run(ctx, *artifacts, *ca, values); err != nil {
