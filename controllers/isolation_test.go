@@ -229,3 +229,25 @@ func TestNetworkPoliciesAreKept(t *testing.T) {
 		return err == nil, fmt.Sprint(err)
 	})
 }
+
+// What the walls are not for: a controller marks a pod it did not make anew, and a ministry
+// changes what is its own.
+func TestWhatTheWallsLetThrough(t *testing.T) {
+	startOperator(t, nil)
+	create(t, newTenant("through"))
+	awaitReady(t, "through")
+	pod := tenantPod("through", "ended", func(p *corev1.PodSpec) {
+		p.Containers[0].Image = "registry.example.org/tool@sha256:" + strings.Repeat("a", 64)
+	})
+	own := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "justice-through", Name: "ministry"}}
+	for user, object := range map[string]client.Object{"system:serviceaccount:kube-system:job-controller": pod, "ministry": own} {
+		c := clientAs(t, user)
+		if err := c.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+		before := object.DeepCopyObject().(client.Object)
+		object.SetLabels(map[string]string{"seen": "yes"})
+		requireRefused(t, c.Patch(t.Context(), object, client.MergeFrom(before)), "")
+		requireRefused(t, c.Delete(t.Context(), object), "")
+	}
+}
