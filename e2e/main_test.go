@@ -11,11 +11,13 @@ import (
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/hack/tenant"
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 const (
@@ -30,6 +32,7 @@ func TestMain(m *testing.M) {
 	os.Chdir("..") // samples are named from the top of the repository
 	// The tests kill pods on purpose; the tunnels to them need not report it.
 	utilruntime.ErrorHandlers = nil
+	ctrllog.SetLogger(logr.Discard())
 	var err error
 	if cluster, err = tenant.Connect(); err != nil {
 		fmt.Fprintln(os.Stderr, "end-to-end tests need a cluster with the operator:", err)
