@@ -187,8 +187,8 @@ func removeCgroups() {
 	}
 }
 
-// removeTraces removes what containerd, CNI and kubelet keep at fixed places,
-// and those places only if nothing else is in them.
+// removeTraces removes what containerd, CNI and kubelet keep of ours at fixed
+// places, and those places only if nothing else is in them.
 func removeTraces() {
 	logs, _ := filepath.Glob("/var/log/containers/*")
 	for _, log := range logs {
@@ -196,10 +196,25 @@ func removeTraces() {
 			os.Remove(log)
 		}
 	}
-	results, _ := filepath.Glob("/var/lib/cni/results/" + cniNetwork + "-*")
-	sockets, _ := filepath.Glob("/var/lib/kubelet/device-plugins/*")
-	for _, file := range append(results, sockets...) {
-		os.Remove(file)
+	// containerd and CNI share these places with other programs of their kind: ours
+	// are those that speak of the state folder.
+	for pattern, inside := range map[string]string{
+		"/var/lib/cni/results/*":        "",
+		"/run/containerd/runc/k8s.io/*": "state.json",
+	} {
+		found, _ := filepath.Glob(pattern)
+		for _, path := range found {
+			if b, err := os.ReadFile(filepath.Join(path, inside)); err == nil && strings.Contains(string(b), stateDir+"/") {
+				os.RemoveAll(path)
+			}
+		}
+	}
+	// A kubelet of the host's own keeps more there than sockets.
+	if entries, _ := os.ReadDir("/var/lib/kubelet"); len(entries) == 1 {
+		sockets, _ := filepath.Glob("/var/lib/kubelet/device-plugins/*")
+		for _, socket := range sockets {
+			os.Remove(socket)
+		}
 	}
 	for _, dir := range []string{
 		"/var/log/containers", "/var/lib/cni/results", "/var/lib/cni",
