@@ -19,8 +19,10 @@ import (
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/apply"
+	"ejustice.dev/operator/internal/certificates"
 	"ejustice.dev/operator/internal/helm"
 	"ejustice.dev/operator/internal/tenancy"
+	"ejustice.dev/operator/internal/vault"
 )
 
 // ChartSource fetches the chart that a catalog entry points at.
@@ -36,6 +38,8 @@ type CourtModuleReconciler struct {
 	Live client.Reader
 	// PodCIDRs are the networks of the cluster's pods.
 	PodCIDRs []string
+	// Vault is where modules sign in.
+	Vault vault.Access
 	// Releases runs Helm.
 	Releases helm.Releases
 	// Charts fetches charts.
@@ -170,7 +174,11 @@ func (r *CourtModuleReconciler) SetupWithManager(mgr ctrl.Manager, maxConcurrent
 		corev1.SchemeGroupVersion.WithKind("ConfigMap"),
 		policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"),
 		networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"),
+		certificates.CertificateKind,
 	} {
+		if kind == certificates.CertificateKind && !served(mgr, kind) {
+			continue // the tenant says that cert-manager is missing
+		}
 		build = build.WatchesMetadata(kindOf(kind), moduleOfLabel())
 	}
 	return build.Complete(r)

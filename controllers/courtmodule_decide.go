@@ -42,7 +42,7 @@ func decideModule(s *moduleSnapshot) moduleAction {
 		return moduleCorrect // what runs keeps running, whatever the new wish lacks
 	case s.problem != nil:
 		return moduleWait
-	case release == nil && !s.databaseReady:
+	case release == nil && (!s.databaseReady || s.certificateMissing != ""):
 		return moduleWait
 	case release == nil:
 		return moduleInstall

@@ -5,6 +5,7 @@ import (
 
 	"ejustice.dev/operator/api/v1alpha1"
 	ejac "ejustice.dev/operator/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"ejustice.dev/operator/internal/certificates"
 	"ejustice.dev/operator/internal/helm"
 	"ejustice.dev/operator/internal/status"
 )
@@ -25,7 +26,7 @@ func reportModule(s *moduleSnapshot, failed *failure) v1alpha1.CourtModuleStatus
 	} else {
 		out.Version = s.release.Version
 		out.HelmRevision = int32(s.release.Revision)
-		out.URL = fmt.Sprintf("http://%s.%s.svc:8080", m.Name, m.Namespace)
+		out.URL = moduleURL(s)
 		if s.entry != nil && s.release.Inputs == s.inputs && s.release.State == helm.Deployed {
 			out.ChartDigest = s.entry.Chart.Digest
 		}
@@ -34,6 +35,15 @@ func reportModule(s *moduleSnapshot, failed *failure) v1alpha1.CourtModuleStatus
 	status.SetPhase(&out.Conditions, m.Generation, phase, verdict.Reason, verdict.Message)
 	status.Sort(out.Conditions)
 	return out
+}
+
+// moduleURL is where the module answers: the front door to everybody, the others to those of
+// its peers that may call it.
+func moduleURL(s *moduleSnapshot) string {
+	if s.module.Name == v1alpha1.ModuleFrontDoor && s.tenant != nil {
+		return "https://" + s.tenant.Spec.Domain
+	}
+	return fmt.Sprintf("https://%s:8443", certificates.ModuleName(s.module.Namespace, s.module.Name))
 }
 
 func moduleVerdict(s *moduleSnapshot, failed *failure) (status.Phase, status.Verdict) {
@@ -58,6 +68,8 @@ func moduleVerdict(s *moduleSnapshot, failed *failure) (status.Phase, status.Ver
 		return status.Stalled, withOld(s, status.No(s.problem.Reason, s.problem.Message))
 	case s.release == nil && !s.databaseReady:
 		return status.Reconciling, status.No("DatabaseNotReady", "the module's database is not ready yet")
+	case s.release == nil && s.certificateMissing != "":
+		return status.Reconciling, status.No("CertificateNotReady", s.certificateMissing)
 	case s.release == nil:
 		return status.Reconciling, status.No("Installing", "the module is being installed")
 	case s.release.State != helm.Deployed || s.release.Inputs != s.inputs:

@@ -8,16 +8,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/apply"
 	"ejustice.dev/operator/internal/catalog"
+	"ejustice.dev/operator/internal/certificates"
 	"ejustice.dev/operator/internal/helm"
 	"ejustice.dev/operator/internal/status"
 )
@@ -40,8 +44,10 @@ type moduleSnapshot struct {
 
 	// release is what is installed, or nil.
 	release *helm.Release
-	// databaseReady is true once the module's database can be used.
+	// databaseReady is true once the module's database can be used, or if it needs none.
 	databaseReady bool
+	// certificateMissing says which certificate the module waits for; "" for none.
+	certificateMissing string
 
 	// drifted are objects of the release that someone changed or removed.
 	drifted []apply.Object
@@ -116,13 +122,44 @@ func (r *CourtModuleReconciler) readEntry(ctx context.Context, s *moduleSnapshot
 		return nil
 	}
 	s.entry = entry
-	s.values, err = chartValues(s.tenant, s.module, entry, r.PodCIDRs)
+	s.databaseReady = s.databaseReady || !entry.Database
+	if err := r.readCertificates(ctx, s); err != nil {
+		return err
+	}
+	s.values, err = chartValues(s.tenant, s.module, entry, r.PodCIDRs, r.Vault)
 	if err != nil {
 		s.problem = &catalog.Problem{Reason: reasonValuesInvalid, Message: err.Error()}
 		return nil
 	}
 	s.inputs, err = fingerprint(entry.Chart.Digest, s.values)
 	return err
+}
+
+// readCertificates finds the first certificate that the module needs and does not have. What
+// runs already has had it.
+func (r *CourtModuleReconciler) readCertificates(ctx context.Context, s *moduleSnapshot) error {
+	if s.release != nil {
+		return nil
+	}
+	names := []string{s.module.Name}
+	if s.module.Name == v1alpha1.ModuleFrontDoor {
+		names = append(names, certificates.PublicName)
+	}
+	for _, name := range names {
+		certificate := &certmanager.Certificate{}
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.module.Namespace, Name: name}, certificate)
+		switch {
+		case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+			certificate = nil
+		case err != nil:
+			return fmt.Errorf("reading certificate %s: %w", name, err)
+		}
+		if usable, complaint := certificates.Usable(certificate, time.Now()); !usable {
+			s.certificateMissing = fmt.Sprintf("certificate %s %s", name, complaint)
+			return nil
+		}
+	}
+	return nil
 }
 
 // fingerprint changes when the chart or its values do. It fits a label.

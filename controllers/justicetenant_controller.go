@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -22,8 +22,10 @@ import (
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/apply"
+	"ejustice.dev/operator/internal/certificates"
 	"ejustice.dev/operator/internal/database"
 	"ejustice.dev/operator/internal/isolation"
+	"ejustice.dev/operator/internal/vault"
 )
 
 // JusticeTenantReconciler makes a tenant's namespace, database and modules.
@@ -32,8 +34,17 @@ type JusticeTenantReconciler struct {
 	client.Client
 	// Live reads from the API server.
 	Live client.Reader
-	// EnsureDatabase makes databases on external servers.
-	EnsureDatabase EnsureDatabase
+	// Vault holds the tenants' secrets.
+	Vault *vault.Client
+	// External makes databases on external servers.
+	External ExternalServers
+	// PublicIssuer is the ClusterIssuer for the domains of tenants that name none; "" for none.
+	PublicIssuer string
+	// CertManager is the ServiceAccount that cert-manager runs as: namespace and name.
+	CertManager [2]string
+	// TrustVaultConnection leaves out Vault's attempt to connect to a database that it is told
+	// of, for tests without one.
+	TrustVaultConnection bool
 	// PostgresImage is the image of embedded databases.
 	PostgresImage string
 	// Registries are further registries that tenants' images may come from.
@@ -64,8 +75,7 @@ func (r *JusticeTenantReconciler) step(ctx context.Context, name string) (again,
 	}
 	s, err := r.snapshot(ctx, t)
 	if meta.IsNoMatchError(err) {
-		err := stalled("CloudNativePGMissing", "CloudNativePG is not installed on this cluster: install it, or give the tenant an external database")
-		return soon, r.report(ctx, &tenantSnapshot{tenant: t}, failureOf(err))
+		return soon, r.report(ctx, &tenantSnapshot{tenant: t}, failureOf(kindMissing(err)))
 	}
 	if err != nil {
 		return never, err
@@ -76,6 +86,15 @@ func (r *JusticeTenantReconciler) step(ctx context.Context, name string) (again,
 		return never, nil
 	}
 	return next, errors.Join(err, r.report(ctx, s, failureOf(err)))
+}
+
+// kindMissing names the program whose kinds the API server does not know.
+func kindMissing(err error) error {
+	var unknown *meta.NoKindMatchError
+	if errors.As(err, &unknown) && unknown.GroupKind.Group == certificates.CertificateKind.Group {
+		return stalled("CertManagerMissing", "cert-manager is not installed on this cluster: install it")
+	}
+	return stalled("CloudNativePGMissing", "CloudNativePG is not installed on this cluster: install it, or give the tenant an external database")
 }
 
 // do carries out the step.
@@ -106,6 +125,20 @@ func (r *JusticeTenantReconciler) do(ctx context.Context, s *tenantSnapshot, ste
 			}
 		}
 		return soon, nil
+	case tenantChangeVault:
+		return now, changeVault(ctx, step.changes)
+	case tenantRotate:
+		return now, r.rotate(ctx, s)
+	case tenantLockVault:
+		if err := r.Vault.Lock(ctx, t.Name, !s.databaseStands()); err != nil {
+			return now, vaultFailure("ending access to the tenant's secrets", err)
+		}
+		return now, nil
+	case tenantDestroyVault:
+		if err := r.Vault.Destroy(ctx, t.Name); err != nil {
+			return now, vaultFailure("destroying the tenant's keys", err)
+		}
+		return now, nil
 	case tenantEnsureExternal:
 		for _, module := range step.names {
 			if err := r.ensureExternal(ctx, t, module); err != nil {
@@ -179,9 +212,10 @@ func (r *JusticeTenantReconciler) SetupWithManager(mgr ctrl.Manager, maxConcurre
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
 		{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
 		database.ClusterKind, database.DatabaseKind,
+		certificates.IssuerKind, certificates.CertificateKind,
 	}
 	for _, kind := range kinds {
-		if slices.Contains([]schema.GroupVersionKind{database.ClusterKind, database.DatabaseKind}, kind) && !served(mgr, kind) {
+		if strings.Contains(kind.Group, ".") && !strings.HasSuffix(kind.Group, ".k8s.io") && !served(mgr, kind) {
 			// Without CloudNativePG only external databases work; then there is nothing to watch.
 			continue
 		}

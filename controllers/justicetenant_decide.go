@@ -1,10 +1,14 @@
 package controllers
 
 import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/apply"
 	"ejustice.dev/operator/internal/database"
-	"slices"
+	"ejustice.dev/operator/internal/vault"
 )
 
 // tenantAction is one thing to do for a tenant.
@@ -14,6 +18,10 @@ const (
 	tenantAddFinalizer    tenantAction = "AddFinalizer"    // keep the object until the data is safe
 	tenantApply           tenantAction = "Apply"           // write the step's objects
 	tenantRemoveModules   tenantAction = "RemoveModules"   // delete the named CourtModules
+	tenantChangeVault     tenantAction = "ChangeVault"     // make what Vault lacks
+	tenantRotate          tenantAction = "Rotate"          // new keys, credentials and certificates
+	tenantLockVault       tenantAction = "LockVault"       // end everybody's access to the tenant's secrets
+	tenantDestroyVault    tenantAction = "DestroyVault"    // destroy the tenant's secrets and keys
 	tenantEnsureExternal  tenantAction = "EnsureExternal"  // make the named modules' external databases
 	tenantDeleteDatabase  tenantAction = "DeleteDatabase"  // delete the embedded cluster
 	tenantAwaitPods       tenantAction = "AwaitPods"       // the last programs are ending
@@ -28,6 +36,7 @@ type tenantStep struct {
 	action  tenantAction
 	objects []apply.Object
 	names   []string
+	changes []vault.Change
 }
 
 // decideTenant chooses the one next step. It looks at nothing but the snapshot.
@@ -42,8 +51,10 @@ func decideTenant(s *tenantSnapshot) tenantStep {
 		return tenantStep{action: tenantAddFinalizer}
 	case len(s.frame) > 0:
 		return tenantStep{action: tenantApply, objects: s.frame}
-	case len(s.secrets) > 0:
-		return tenantStep{action: tenantApply, objects: s.secrets}
+	case len(s.secrets.frame) > 0:
+		return tenantStep{action: tenantChangeVault, changes: s.secrets.frame}
+	case len(s.secrets.pending) > 0:
+		return tenantStep{action: tenantApply, objects: s.secrets.pending}
 	case s.cluster != nil:
 		return tenantStep{action: tenantApply, objects: []apply.Object{*s.cluster}}
 	case len(s.dbs) > 0:
@@ -54,8 +65,12 @@ func decideTenant(s *tenantSnapshot) tenantStep {
 		return tenantStep{action: tenantRemoveModules, names: s.surplus}
 	case len(s.unverified) > 0:
 		return tenantStep{action: tenantEnsureExternal, names: s.unverified}
+	case len(s.secrets.credentials) > 0:
+		return tenantStep{action: tenantChangeVault, changes: s.secrets.credentials}
 	case len(s.proof) > 0:
 		return tenantStep{action: tenantApply, objects: s.proof}
+	case rotationDue(s) && tenantIsReady(s):
+		return tenantStep{action: tenantRotate}
 	case !tenantIsReady(s):
 		return tenantStep{action: tenantWait}
 	}
@@ -87,10 +102,25 @@ func decideRetain(s *tenantSnapshot) tenantStep {
 			return tenantStep{action: tenantWait}
 		}
 	}
+	// While the database still runs: the users that Vault made are dropped in it.
+	if step, done := lockVault(s); !done {
+		return step
+	}
 	if s.hibernation != nil {
 		return tenantStep{action: tenantApply, objects: []apply.Object{*s.hibernation}}
 	}
 	return tenantStep{action: tenantRelease}
+}
+
+// lockVault ends access to the tenant's secrets, if that is not done yet and Vault answers.
+func lockVault(s *tenantSnapshot) (tenantStep, bool) {
+	switch {
+	case s.secrets.trouble != nil:
+		return tenantStep{action: tenantWait}, false
+	case !s.secrets.locked:
+		return tenantStep{action: tenantLockVault}, false
+	}
+	return tenantStep{}, true
 }
 
 func decideDelete(s *tenantSnapshot) tenantStep {
@@ -106,6 +136,9 @@ func decideDelete(s *tenantSnapshot) tenantStep {
 		}
 		return tenantStep{action: tenantWait}
 	}
+	if step, done := lockVault(s); !done {
+		return step
+	}
 	if s.liveCluster != nil {
 		if s.liveCluster.GetDeletionTimestamp() == nil {
 			return tenantStep{action: tenantDeleteDatabase}
@@ -116,6 +149,9 @@ func decideDelete(s *tenantSnapshot) tenantStep {
 	// again, which for a database is a quarter of an hour; and policies may go before pods.
 	if s.podsLeft {
 		return tenantStep{action: tenantAwaitPods}
+	}
+	if !s.secrets.destroyed {
+		return tenantStep{action: tenantDestroyVault}
 	}
 	return tenantStep{action: tenantDeleteNamespace}
 }
@@ -128,7 +164,8 @@ func moduleStopped(m *v1alpha1.CourtModule) bool {
 
 // tenantIsReady reports whether database and modules are as wanted and lie at home.
 func tenantIsReady(s *tenantSnapshot) bool {
-	return s.releaseProblem == nil && resident(s) && databasesMissing(s) == "" && databaseServes(s) && modulesMissing(s) == nil
+	return s.releaseProblem == nil && resident(s) && secretsVerdict(s).Status == metav1.ConditionTrue &&
+		certificatesVerdict(s).Status == metav1.ConditionTrue && databasesMissing(s) == "" && databaseServes(s) && modulesMissing(s) == nil
 }
 
 func resident(s *tenantSnapshot) bool { return s.inventory != nil && s.inventory.Resident }

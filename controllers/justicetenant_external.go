@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,8 +13,14 @@ import (
 	"ejustice.dev/operator/internal/database"
 )
 
-// EnsureDatabase makes a module's database on an external server; database.Ensure does it.
-type EnsureDatabase func(ctx context.Context, server database.Server, owner database.Owner) error
+// ExternalServers works on PostgreSQL servers outside the operator's care; package database
+// does it.
+type ExternalServers struct {
+	// Ensure makes a module's database.
+	Ensure func(ctx context.Context, server database.Server, owner database.Owner) error
+	// SetVaultPassword lets Vault sign in with a password.
+	SetVaultPassword func(ctx context.Context, server database.Server, tenant, password string) error
+}
 
 // verified remembers which external databases were found in order, so that they are not
 // asked at every look. It is only a memory: a restarted operator asks again.
@@ -55,50 +62,57 @@ func (v *verified) forget(tenant string) {
 
 // readExternal tells which external databases are known to be in order and which must be
 // asked again. One that was in order stays usable while it is asked again.
-func (r *JusticeTenantReconciler) readExternal(s *tenantSnapshot) {
+func (r *JusticeTenantReconciler) readExternal(ctx context.Context, s *tenantSnapshot) error {
+	admin, err := r.liveSecret(ctx, r.OperatorNamespace, s.tenant.Spec.Database.External.AdminSecretRef.Name)
+	if err != nil {
+		return err
+	}
 	for _, module := range s.needDatabase {
-		if r.verified.fresh(s.tenant.Name+"/"+module, addressOf(s.tenant)) {
+		// Once the database is there, its administrator's Secret may go: nothing in the
+		// cluster then opens it.
+		withoutAdmin := admin == nil && slices.Contains(s.tenant.Status.Databases, module)
+		if withoutAdmin || r.verified.fresh(s.tenant.Name+"/"+module, addressOf(s.tenant)) {
 			s.databases = append(s.databases, module)
 			continue
 		}
 		s.unverified = append(s.unverified, module)
 	}
+	return nil
 }
 
 // ensureExternal makes or checks one module's database on the external server.
 func (r *JusticeTenantReconciler) ensureExternal(ctx context.Context, t *v1alpha1.JusticeTenant, module string) error {
-	external := t.Spec.Database.External
-	namespace := external.AdminSecretRef.Namespace
-	if namespace != "" && namespace != r.OperatorNamespace {
-		return stalled("AdminSecretForeign", fmt.Sprintf("database.external.adminSecretRef must name a Secret in namespace %s: move the Secret there", r.OperatorNamespace))
-	}
-	admin, err := r.liveSecret(ctx, r.OperatorNamespace, external.AdminSecretRef.Name)
+	server, err := r.externalServer(ctx, t)
 	if err != nil {
 		return err
 	}
-	if admin == nil {
-		return stalled("AdminSecretMissing", fmt.Sprintf("Secret %s with username and password does not exist in namespace %s: create it", external.AdminSecretRef.Name, r.OperatorNamespace))
-	}
-	connection, err := r.liveSecret(ctx, v1alpha1.NamespaceFor(t.Name), database.SecretFor(module))
-	if err != nil {
-		return err
-	}
-	if connection == nil {
-		return fmt.Errorf("the connection Secret of %s is gone", module)
-	}
-	server := database.Server{
-		Host: external.Host, Port: external.Port, SSLMode: external.SSLMode,
-		AdminUsername: string(admin.Data["username"]), AdminPassword: string(admin.Data["password"]),
-	}
-	owner := database.Owner{
-		Tenant: t.Name, Module: module,
-		Name: database.NameFor(t.Name, module), Password: string(connection.Data["password"]),
-	}
-	if err := r.EnsureDatabase(ctx, server, owner); err != nil {
-		return retried("ExternalDatabaseUnavailable", fmt.Sprintf("the database of %s on %s cannot be prepared: %v", module, external.Host, err))
+	owner := database.Owner{Tenant: t.Name, Module: module, Name: database.NameFor(t.Name, module)}
+	if err := r.External.Ensure(ctx, server, owner); err != nil {
+		return retried("ExternalDatabaseUnavailable", fmt.Sprintf("the database of %s on %s cannot be prepared: %v", module, server.Host, err))
 	}
 	r.verified.remember(t.Name+"/"+module, addressOf(t))
 	return nil
+}
+
+// externalServer is the external server with its administrator's credentials.
+func (r *JusticeTenantReconciler) externalServer(ctx context.Context, t *v1alpha1.JusticeTenant) (database.Server, error) {
+	external := t.Spec.Database.External
+	namespace := external.AdminSecretRef.Namespace
+	if namespace != "" && namespace != r.OperatorNamespace {
+		return database.Server{}, stalled("AdminSecretForeign", fmt.Sprintf("database.external.adminSecretRef must name a Secret in namespace %s: move the Secret there", r.OperatorNamespace))
+	}
+	admin, err := r.liveSecret(ctx, r.OperatorNamespace, external.AdminSecretRef.Name)
+	if err != nil {
+		return database.Server{}, err
+	}
+	if admin == nil {
+		return database.Server{}, stalled("AdminSecretMissing", fmt.Sprintf("Secret %s with username and password does not exist in namespace %s: create it; it may go again once the tenant is Ready", external.AdminSecretRef.Name, r.OperatorNamespace))
+	}
+	host, port, mode := database.Endpoint(t)
+	return database.Server{
+		Host: host, Port: port, SSLMode: mode,
+		AdminUsername: string(admin.Data["username"]), AdminPassword: string(admin.Data["password"]),
+	}, nil
 }
 
 // addressOf changes when the tenant points at another server or Secret.

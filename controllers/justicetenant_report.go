@@ -31,6 +31,16 @@ func reportTenant(s *tenantSnapshot, failed *failure) v1alpha1.JusticeTenantStat
 	db, modules := databaseVerdict(s, failed), modulesVerdict(s)
 	status.Set(&out.Conditions, v1alpha1.ConditionDatabaseReady, t.Generation, db)
 	status.Set(&out.Conditions, v1alpha1.ConditionModulesReady, t.Generation, modules)
+	out.Keys = s.secrets.keys
+	if s.tenant.Stopping() || s.namespace != namespaceOurs {
+		out.Keys = t.Status.Keys
+	}
+	if s.secrets.rotated != "" {
+		out.Rotation = s.secrets.rotated
+	}
+	secrets, certificates := secretsVerdict(s), certificatesVerdict(s)
+	status.Set(&out.Conditions, v1alpha1.ConditionSecretsReady, t.Generation, secrets)
+	status.Set(&out.Conditions, v1alpha1.ConditionCertificatesReady, t.Generation, certificates)
 	status.Set(&out.Conditions, v1alpha1.ConditionIsolated, t.Generation, isolatedVerdict(s))
 	status.Set(&out.Conditions, v1alpha1.ConditionResident, t.Generation, residentVerdict(s))
 	status.Set(&out.Conditions, v1alpha1.ConditionBackedUp, t.Generation, status.No("NoBackups",
@@ -70,6 +80,17 @@ func tenantVerdict(s *tenantSnapshot, failed *failure, db, modules status.Verdic
 		return status.Stalled, status.No(s.releaseProblem.Reason, s.releaseProblem.Message)
 	case s.inventory != nil && !s.inventory.Resident:
 		return status.Stalled, residentVerdict(s)
+	case s.secrets.trouble != nil:
+		if s.secrets.trouble.Person {
+			return status.Stalled, secretsVerdict(s)
+		}
+		return status.Reconciling, secretsVerdict(s)
+	case s.secrets.noIssuer:
+		return status.Stalled, certificatesVerdict(s)
+	case len(s.secrets.frame) > 0:
+		return status.Reconciling, secretsVerdict(s)
+	case s.liveCluster == nil && s.tenant.Spec.Database.External == nil && len(s.secrets.unusable) > 0:
+		return status.Reconciling, certificatesVerdict(s)
 	case db.Status != metav1.ConditionTrue:
 		return status.Reconciling, db
 	case modules.Status != metav1.ConditionTrue:
@@ -80,7 +101,10 @@ func tenantVerdict(s *tenantSnapshot, failed *failure, db, modules status.Verdic
 			}
 		}
 		return phase, modules
-	case !slices.Contains(t.Finalizers, v1alpha1.FinalizerTenant), len(s.frame) > 0, s.cluster != nil, len(s.listed) > 0, len(s.surplus) > 0, len(s.secrets) > 0, len(s.dbs) > 0, len(s.proof) > 0:
+	case certificatesVerdict(s).Status != metav1.ConditionTrue:
+		return status.Reconciling, certificatesVerdict(s)
+	case !slices.Contains(t.Finalizers, v1alpha1.FinalizerTenant), len(s.frame) > 0, s.cluster != nil, len(s.listed) > 0, len(s.surplus) > 0,
+		len(s.secrets.pending) > 0, len(s.secrets.credentials) > 0, len(s.dbs) > 0, len(s.proof) > 0, rotationDue(s) && s.secrets.rotated == "":
 		return status.Reconciling, status.No("Updating", "changes are being applied")
 	}
 	return status.Ready, status.Yes("Running", fmt.Sprintf("release %s runs with all modules", t.Spec.Release))
@@ -97,10 +121,14 @@ func deletionVerdict(s *tenantSnapshot) status.Verdict {
 			return status.No("Stopping", fmt.Sprintf("module %s is being stopped", m.Name))
 		}
 	}
-	if s.tenant.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
-		return status.No("Deleting", "database and namespace are being deleted")
+	if s.secrets.trouble != nil {
+		return status.No(s.secrets.trouble.Reason, fmt.Sprintf("access in Vault has to be ended first: %s; if Vault is gone for good, annotate the tenant with %s=%s",
+			s.secrets.trouble.Message, v1alpha1.AnnotationLeaveVault, s.tenant.Name))
 	}
-	return status.No("Stopping", "the database is being stopped; all data is kept")
+	if s.tenant.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
+		return status.No("Deleting", "database, keys and namespace are being deleted")
+	}
+	return status.No("Stopping", "the database is being stopped; all data is kept, and in Vault the keys that read it")
 }
 
 func databaseVerdict(s *tenantSnapshot, failed *failure) status.Verdict {
@@ -124,7 +152,7 @@ func databaseVerdict(s *tenantSnapshot, failed *failure) status.Verdict {
 	case !database.ClusterServes(s.liveCluster):
 		return status.No("ClusterNotReady", database.Describe(s.liveCluster))
 	case missing != "":
-		return status.No("Preparing", fmt.Sprintf("the database of %s is being created", missing))
+		return status.No("Preparing", fmt.Sprintf("the database of %s and its credentials are being made", missing))
 	}
 	return status.Yes("Serving", "every module has its database")
 }
@@ -163,9 +191,13 @@ func tenantStatusConfig(t *v1alpha1.JusticeTenant, s v1alpha1.JusticeTenantStatu
 		WithNamespace(s.Namespace).
 		WithModulesReady(s.ModulesReady).
 		WithDatabases(s.Databases...).
+		WithKeys(s.Keys...).
 		WithConditions(conditionConfigs(s.Conditions)...)
 	if s.Release != "" {
 		config.WithRelease(s.Release)
+	}
+	if s.Rotation != "" {
+		config.WithRotation(s.Rotation)
 	}
 	return ejac.JusticeTenant(t.Name).WithStatus(config)
 }

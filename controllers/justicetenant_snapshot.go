@@ -46,10 +46,17 @@ type tenantSnapshot struct {
 
 	// Wanted objects that are missing or differ, by layer.
 	frame   []apply.Object
-	secrets []apply.Object
 	cluster *apply.Object
 	dbs     []apply.Object
 	listed  []apply.Object
+
+	// secrets is how the tenant's secrets and certificates stand.
+	secrets secretsState
+
+	// frontDoor is whether the release has a front door for the tenant.
+	frontDoor bool
+	// withData are the modules of the catalogs that keep data.
+	withData map[string]bool
 
 	// surplus are CourtModules that the tenant created and no longer lists.
 	surplus []string
@@ -111,7 +118,9 @@ func (r *JusticeTenantReconciler) snapshot(ctx context.Context, t *v1alpha1.Just
 	if !mayWork(s) {
 		return s, nil
 	}
-	read := []func(context.Context, *tenantSnapshot) error{r.readModules, r.readSecrets, r.readDatabase, r.readInventory}
+	read := []func(context.Context, *tenantSnapshot) error{
+		r.readModules, r.readNeeds, r.readVault, r.readCertificates, r.readDatabase, r.readCredentials, r.readUsable, r.readInventory,
+	}
 	if t.Stopping() && t.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
 		read = append(read, r.readPodsLeft)
 	}
@@ -152,8 +161,17 @@ func (r *JusticeTenantReconciler) readCatalogs(ctx context.Context, s *tenantSna
 		errors.As(err, &s.releaseProblem)
 		return nil
 	}
+	s.withData = map[string]bool{}
+	for i := range catalogs.Items {
+		for _, entry := range catalogs.Items[i].Spec.Modules {
+			s.withData[string(entry.Name)] = s.withData[string(entry.Name)] || entry.Database
+		}
+	}
+	if door, err := catalog.Resolve(catalogs.Items, release, v1alpha1.ModuleFrontDoor, ""); err == nil {
+		s.frontDoor = door != nil
+	}
 	s.versions = map[string]string{}
-	for _, m := range s.tenant.Spec.Modules {
+	for _, m := range tenancy.Modules(s.tenant, s.frontDoor) {
 		entry, err := catalog.Resolve(catalogs.Items, release, string(m.Name), string(m.Version))
 		if err != nil {
 			errors.As(err, &s.releaseProblem)
@@ -188,7 +206,7 @@ func (r *JusticeTenantReconciler) readModules(ctx context.Context, s *tenantSnap
 	}
 	s.modules = list.Items
 	names := map[string]bool{}
-	for _, m := range s.tenant.Spec.Modules {
+	for _, m := range tenancy.Modules(s.tenant, s.frontDoor) {
 		names[string(m.Name)] = true
 	}
 	for i := range s.modules {
@@ -197,7 +215,7 @@ func (r *JusticeTenantReconciler) readModules(ctx context.Context, s *tenantSnap
 			s.surplus = append(s.surplus, m.Name)
 		}
 	}
-	wanted, err := tenancy.CourtModules(s.tenant)
+	wanted, err := tenancy.CourtModules(s.tenant, s.frontDoor)
 	if err != nil {
 		return err
 	}
@@ -205,69 +223,45 @@ func (r *JusticeTenantReconciler) readModules(ctx context.Context, s *tenantSnap
 	return err
 }
 
-// readSecrets finds which modules need a database (those listed, those installed, and those
-// that once had one) and what their connection Secrets lack.
-func (r *JusticeTenantReconciler) readSecrets(ctx context.Context, s *tenantSnapshot) error {
-	t := s.tenant
-	ns := v1alpha1.NamespaceFor(t.Name)
-	existing := &corev1.SecretList{}
-	if err := r.Live.List(ctx, existing, client.InNamespace(ns),
-		client.MatchingLabels{v1alpha1.LabelTenant: t.Name}, client.HasLabels{v1alpha1.LabelModule, "cnpg.io/reload"}); err != nil {
-		return fmt.Errorf("listing the connection Secrets: %w", err)
-	}
-	need := map[string]bool{}
-	for _, m := range t.Spec.Modules {
-		need[string(m.Name)] = true
+// moduleNames are the modules that the tenant lists and those that are installed, sorted.
+func (s *tenantSnapshot) moduleNames() []string {
+	var names []string
+	for _, m := range tenancy.Modules(s.tenant, s.frontDoor) {
+		names = append(names, string(m.Name))
 	}
 	for i := range s.modules {
-		need[s.modules[i].Name] = true
+		names = append(names, s.modules[i].Name)
 	}
-	for i := range existing.Items {
-		module := existing.Items[i].Labels[v1alpha1.LabelModule]
-		if existing.Items[i].Name == database.SecretFor(module) {
-			need[module] = true
-		}
-	}
-	for module := range need {
-		s.needDatabase = append(s.needDatabase, module)
-	}
-	slices.Sort(s.needDatabase)
+	return union(names, nil)
+}
 
-	for _, module := range s.needDatabase {
-		pending, err := r.connectionSecret(ctx, t, module)
-		if err != nil {
-			return err
-		}
-		if pending != nil {
-			s.secrets = append(s.secrets, *pending)
+// readNeeds finds which modules need a database: of those listed and installed the ones that
+// keep data, and those that once had one.
+func (r *JusticeTenantReconciler) readNeeds(ctx context.Context, s *tenantSnapshot) error {
+	s.needDatabase = union(s.tenant.Status.Databases, s.tenant.Status.Keys)
+	for _, name := range s.moduleNames() {
+		if s.withData[name] {
+			s.needDatabase = append(s.needDatabase, name)
 		}
 	}
+	if s.tenant.Spec.Database.External == nil {
+		databases := &unstructured.UnstructuredList{}
+		databases.SetGroupVersionKind(database.DatabaseKind)
+		if err := r.Live.List(ctx, databases, client.InNamespace(v1alpha1.NamespaceFor(s.tenant.Name)), client.HasLabels{v1alpha1.LabelModule}); err != nil {
+			return fmt.Errorf("listing the databases: %w", err)
+		}
+		for i := range databases.Items {
+			s.needDatabase = append(s.needDatabase, databases.Items[i].GetLabels()[v1alpha1.LabelModule])
+		}
+	}
+	s.needDatabase = union(s.needDatabase, nil)
 	return nil
 }
 
-// connectionSecret returns the module's Secret if it needs writing. The password is made
-// only when there is none.
-func (r *JusticeTenantReconciler) connectionSecret(ctx context.Context, t *v1alpha1.JusticeTenant, module string) (*apply.Object, error) {
-	live, err := r.liveSecret(ctx, v1alpha1.NamespaceFor(t.Name), database.SecretFor(module))
-	if err != nil {
-		return nil, err
-	}
-	password := ""
-	if live != nil {
-		password = string(live.Data["password"])
-	}
-	if password == "" {
-		password = database.NewPassword()
-	}
-	want, err := database.ConnectionSecret(t, module, password, tenancy.Labels(t.Name))
-	if err != nil {
-		return nil, err
-	}
-	pending, err := apply.Pending(ctx, r.Live, []apply.Object{want})
-	if err != nil || len(pending) == 0 {
-		return nil, err
-	}
-	return &pending[0], nil
+// readUsable keeps of the databases that exist those for which a module can have credentials.
+func (r *JusticeTenantReconciler) readUsable(_ context.Context, s *tenantSnapshot) error {
+	s.databases = slices.DeleteFunc(s.databases, func(module string) bool { return !s.credentialsReady(module) })
+	return nil
 }
 
 // liveSecret reads a Secret; nil when it does not exist.
@@ -285,8 +279,7 @@ func (r *JusticeTenantReconciler) liveSecret(ctx context.Context, namespace, nam
 
 func (r *JusticeTenantReconciler) readDatabase(ctx context.Context, s *tenantSnapshot) error {
 	if s.tenant.Spec.Database.External != nil {
-		r.readExternal(s)
-		return nil
+		return r.readExternal(ctx, s)
 	}
 	return r.readEmbedded(ctx, s)
 }
@@ -313,7 +306,8 @@ func (r *JusticeTenantReconciler) readEmbedded(ctx context.Context, s *tenantSna
 		}
 	}
 	cluster := wanted.Cluster()
-	if apply.Diff(cluster, live) != "" {
+	// CloudNativePG asks for certificates that are not there only now and then.
+	if apply.Diff(cluster, live) != "" && (live != nil || s.certificatesUsable(database.ServerCertificate, database.ReplicaCertificate)) {
 		s.cluster = &cluster
 	}
 	if live != nil && !database.Hibernates(live) {

@@ -30,6 +30,8 @@ func (r *JusticeTenantReconciler) readSurroundings(ctx context.Context, s *tenan
 		StorageClasses:    s.classes.AtHome(s.tenant.Jurisdictions()),
 		Registries:        slices.Compact(registries),
 		APIServer:         apiserver,
+		VaultAuthority:    r.Vault.Access().Authority,
+		CertManager:       r.CertManager,
 	}
 	return nil
 }

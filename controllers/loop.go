@@ -12,8 +12,8 @@ const (
 	maxSteps = 40
 
 	// resyncAfter is how often a settled object is looked at without cause, for what no
-	// watch reports, such as an external database.
-	resyncAfter = 10 * time.Minute
+	// watch reports, such as Vault or an external database.
+	resyncAfter = 2 * time.Minute
 
 	// waitAfter is how soon something unsettled is looked at again when no watch reports.
 	waitAfter = 10 * time.Second

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +23,7 @@ import (
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/charts"
 	"ejustice.dev/operator/internal/helm"
+	"ejustice.dev/operator/internal/vault"
 )
 
 // Settings are what the operator is started with.
@@ -40,8 +42,16 @@ type Settings struct {
 	Namespace string
 	// MaxConcurrent is how many tenants, and how many modules, are worked on at once.
 	MaxConcurrent int
-	// EnsureDatabase makes databases on external servers.
-	EnsureDatabase EnsureDatabase
+	// Vault holds the tenants' secrets.
+	Vault *vault.Client
+	// PublicIssuer is the ClusterIssuer for the domains of tenants that name none; "" for none.
+	PublicIssuer string
+	// CertManager is the ServiceAccount that cert-manager runs as: namespace and name.
+	CertManager [2]string
+	// TrustVaultConnection is for tests; see JusticeTenantReconciler.
+	TrustVaultConnection bool
+	// External makes databases on external servers.
+	External ExternalServers
 	// RegistryTransport carries requests to registries; nil means Go's default.
 	RegistryTransport http.RoundTripper
 }
@@ -51,6 +61,7 @@ func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	utilruntime.Must(certmanager.AddToScheme(scheme))
 	return scheme
 }
 
@@ -129,12 +140,16 @@ func Setup(mgr ctrl.Manager, settings Settings) error {
 		return fmt.Errorf("preparing Helm: %w", err)
 	}
 	tenants := &JusticeTenantReconciler{
-		Client:            mgr.GetClient(),
-		Live:              mgr.GetAPIReader(),
-		EnsureDatabase:    settings.EnsureDatabase,
-		PostgresImage:     settings.PostgresImage,
-		Registries:        settings.Registries,
-		OperatorNamespace: settings.Namespace,
+		Client:               mgr.GetClient(),
+		Live:                 mgr.GetAPIReader(),
+		Vault:                settings.Vault,
+		External:             settings.External,
+		PublicIssuer:         settings.PublicIssuer,
+		CertManager:          settings.CertManager,
+		TrustVaultConnection: settings.TrustVaultConnection,
+		PostgresImage:        settings.PostgresImage,
+		Registries:           settings.Registries,
+		OperatorNamespace:    settings.Namespace,
 	}
 	if settings.ProbePort != "" {
 		if tenants.Isolation, tenants.IsolationNews, err = addProbe(mgr, settings); err != nil {
@@ -148,6 +163,7 @@ func Setup(mgr ctrl.Manager, settings Settings) error {
 		Client:   mgr.GetClient(),
 		Live:     mgr.GetAPIReader(),
 		PodCIDRs: settings.PodCIDRs,
+		Vault:    settings.Vault.Access(),
 		Releases: releases,
 		Charts:   &charts.Puller{Transport: settings.RegistryTransport},
 	}

@@ -103,6 +103,11 @@ type JusticeTenantSpec struct {
 	// +optional
 	Identity *Identity `json:"identity,omitempty"`
 
+	// Who certifies the tenant's domain to browsers: a cert-manager issuer for an ACME service
+	// or the country's own authority. Default: the operator's publicIssuer.
+	// +optional
+	PublicIssuer *IssuerReference `json:"publicIssuer,omitempty"`
+
 	// The PostgreSQL database: one of our own in the country, or an external one.
 	// +optional
 	// +default={}
@@ -176,6 +181,21 @@ type Identity struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() == 'https' && url(self).getHost() != ''",message="must be an https address, for example https://login.justice.gov.lc"
 	IssuerURL string `json:"issuerURL,omitempty"`
+}
+
+// IssuerReference names a cert-manager issuer.
+type IssuerReference struct {
+	// ClusterIssuer, or Issuer for one in the tenant's namespace.
+	// +optional
+	// +default="ClusterIssuer"
+	// +kubebuilder:validation:Enum=ClusterIssuer;Issuer
+	Kind string `json:"kind,omitempty"`
+
+	// The issuer's name, for example letsencrypt.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="must be the name of a cert-manager issuer, for example letsencrypt"
+	Name string `json:"name"`
 }
 
 // Database says where the tenant's databases live. Either fill in external, or the other
@@ -348,8 +368,18 @@ type JusticeTenantStatus struct {
 	// +listType=set
 	Databases []string `json:"databases,omitempty"`
 
-	// Ready, Reconciling, Stalled, Isolated, Resident, DatabaseReady, ModulesReady and
-	// BackedUp; the message of Ready says what is missing.
+	// The modules whose key in Vault was made. A key that is gone is never made anew, because
+	// the new one would not decrypt what is stored.
+	// +optional
+	// +listType=set
+	Keys []string `json:"keys,omitempty"`
+
+	// The word of the annotation ejustice.dev/rotate that was last carried out.
+	// +optional
+	Rotation string `json:"rotation,omitempty"`
+
+	// Ready, Reconciling, Stalled, Isolated, Resident, SecretsReady, CertificatesReady,
+	// DatabaseReady, ModulesReady and BackedUp; the message of Ready says what is missing.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -53,6 +53,10 @@ type CatalogModule struct {
 	// +kubebuilder:validation:MaxItems=20
 	Images []CatalogImage `json:"images,omitempty"`
 
+	// Whether the module keeps data: it then gets a database, credentials for it and a key.
+	// +optional
+	Database bool `json:"database,omitempty"`
+
 	// The number of the database schema that this version expects. It only ever grows.
 	// No effect yet: a later release uses it to decide whether going back is safe.
 	// +optional

@@ -9,6 +9,9 @@ const (
 	// LabelTenantListed is "true" on CourtModules that the JusticeTenant lists; the tenant
 	// changes and removes only those.
 	LabelTenantListed = "ejustice.dev/tenant-listed"
+	// LabelVault is "true" on the namespace that Vault runs in: tenants' network policies let
+	// it reach their databases, and modules reach it.
+	LabelVault = "ejustice.dev/vault"
 	// LabelJurisdiction on a Node or a StorageClass names the country (ISO 3166-1 alpha-2)
 	// in which the node stands or the volumes lie.
 	LabelJurisdiction = "ejustice.dev/jurisdiction"
@@ -28,6 +31,14 @@ const (
 	// AnnotationRegistries on a tenant's namespace lists the registries its images may come
 	// from, joined by commas; admission policies go by it.
 	AnnotationRegistries = "ejustice.dev/registries"
+
+	// AnnotationRotate on a JusticeTenant asks for new versions of keys, credentials and
+	// certificates: any new word, a date for example, starts it once.
+	AnnotationRotate = "ejustice.dev/rotate"
+
+	// AnnotationLeaveVault on a JusticeTenant that is being deleted must hold the tenant's own
+	// name; then nothing is taken away in Vault. It is the way out when Vault is gone for good.
+	AnnotationLeaveVault = "ejustice.dev/leave-vault"
 
 	// FinalizerTenant keeps a JusticeTenant until its workloads are stopped.
 	FinalizerTenant = "ejustice.dev/tenant"
@@ -55,9 +66,19 @@ const (
 	ConditionIsolated = "Isolated"
 	// ConditionResident is True when all that the tenant has lies in its jurisdictions.
 	ConditionResident = "Resident"
+	// ConditionSecretsReady is True when the tenant's keys, credentials and the rights to them
+	// are in Vault as they should be.
+	ConditionSecretsReady = "SecretsReady"
+	// ConditionCertificatesReady is True when every certificate of the tenant is issued and
+	// none is about to end.
+	ConditionCertificatesReady = "CertificatesReady"
 	// ConditionBackedUp tells whether the tenant's data is backed up.
 	ConditionBackedUp = "BackedUp"
 )
+
+// ModuleFrontDoor is the module through which people come in. A tenant of a release that has
+// it gets it without listing it.
+const ModuleFrontDoor = "frontdoor"
 
 // NamespaceFor returns the namespace of a tenant.
 func NamespaceFor(tenant string) string { return "justice-" + tenant }
@@ -84,6 +105,17 @@ func (t *JusticeTenant) Stopping() bool {
 		return false
 	}
 	return t.Spec.DeletionPolicy != DeletionDelete || t.DeletionConfirmed()
+}
+
+// Rotation is the word that last asked for rotation, or "".
+func (t *JusticeTenant) Rotation() string { return t.Annotations[AnnotationRotate] }
+
+// KindOrDefault is the kind of the issuer: ClusterIssuer unless said otherwise.
+func (r *IssuerReference) KindOrDefault() string {
+	if r.Kind == "" {
+		return "ClusterIssuer"
+	}
+	return r.Kind
 }
 
 // StorageClass returns the StorageClass that the tenant wants for its database, or "".

@@ -20,6 +20,7 @@ import (
 
 	"ejustice.dev/operator/controllers"
 	"ejustice.dev/operator/internal/database"
+	"ejustice.dev/operator/internal/vault"
 )
 
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
@@ -32,6 +33,9 @@ func main() {
 }
 
 type flags struct {
+	vault          vault.Config
+	publicIssuer   string
+	certManager    [2]string
 	postgresImage  string
 	registries     []string
 	podCIDRs       []string
@@ -45,11 +49,19 @@ type flags struct {
 }
 
 func parse(args []string) (flags, error) {
-	f := flags{}
+	f := flags{certManager: [2]string{"cert-manager", "cert-manager"}}
 	set := flag.NewFlagSet("operator", flag.ContinueOnError)
 	set.StringVar(&f.postgresImage, "postgres-image", "", "PostgreSQL image of embedded databases, by digest (required)")
 	set.Func("allowed-registries", "registries that tenants' images may come from, joined by commas, besides those of the PostgreSQL image and of the ModuleCatalogs; CloudNativePG's own must be among them", list(&f.registries, registry))
 	set.Func("pod-cidrs", "networks of the cluster's pods, joined by commas: modules answer clients outside them; without it, only namespaces labelled ejustice.dev/front-door=true", list(&f.podCIDRs, cidr))
+	set.StringVar(&f.vault.Address, "vault-address", "", "Vault, or another server that speaks its API, for example https://vault.vault.svc:8200 (required)")
+	set.StringVar(&f.vault.CAFile, "vault-ca", "", "file with the authority of Vault's certificate; empty for a public one")
+	set.StringVar(&f.vault.AuthPath, "vault-auth-path", "auth/kubernetes", "where the sign-in method for ServiceAccounts is mounted in Vault")
+	set.StringVar(&f.vault.Method, "vault-auth-method", "kubernetes", "the kind of that method: kubernetes or jwt")
+	set.StringVar(&f.vault.Role, "vault-role", "ejustice-operator", "the operator's role there")
+	set.StringVar(&f.vault.TokenFile, "vault-token-file", "/var/run/secrets/vault/token", "the operator's ServiceAccount token for Vault")
+	set.StringVar(&f.publicIssuer, "public-issuer", "", "cert-manager ClusterIssuer for the domains of tenants that name no issuer of their own")
+	set.Func("cert-manager-account", "the ServiceAccount of cert-manager as namespace/name (default cert-manager/cert-manager)", account(&f.certManager))
 	set.StringVar(&f.namespace, "namespace", "", "the operator's own namespace; default: that of its ServiceAccount")
 	set.StringVar(&f.metricsAddress, "metrics-address", ":8080", "where Prometheus metrics are served; 0 turns them off")
 	set.StringVar(&f.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
@@ -62,6 +74,12 @@ func parse(args []string) (flags, error) {
 	}
 	if f.postgresImage == "" {
 		return f, errors.New("--postgres-image is required")
+	}
+	if !strings.HasPrefix(f.vault.Address, "https://") {
+		return f, errors.New("--vault-address is required and must begin with https://")
+	}
+	if f.vault.Method != "kubernetes" && f.vault.Method != "jwt" {
+		return f, errors.New("--vault-auth-method must be kubernetes or jwt")
 	}
 	if f.maxConcurrent < 1 {
 		return f, errors.New("--max-concurrent must be at least 1")
@@ -89,6 +107,18 @@ func list(into *[]string, check func(string) error) func(string) error {
 			}
 			*into = append(*into, value)
 		}
+		return nil
+	}
+}
+
+// account reads namespace/name.
+func account(into *[2]string) func(string) error {
+	return func(given string) error {
+		namespace, name, ok := strings.Cut(given, "/")
+		if !ok || namespace == "" || name == "" {
+			return fmt.Errorf("%s is not of the form namespace/name", given)
+		}
+		*into = [2]string{namespace, name}
 		return nil
 	}
 }
@@ -136,7 +166,14 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("--health-address: %w", err)
 	}
+	secrets, err := vault.New(f.vault)
+	if err != nil {
+		return err
+	}
 	if err := controllers.Setup(mgr, controllers.Settings{
+		Vault:          secrets,
+		PublicIssuer:   f.publicIssuer,
+		CertManager:    f.certManager,
 		PostgresImage:  f.postgresImage,
 		ProbePort:      f.probePort,
 		HealthPort:     healthPort,
@@ -144,7 +181,7 @@ func run(ctx context.Context, args []string) error {
 		PodCIDRs:       f.podCIDRs,
 		Namespace:      f.namespace,
 		MaxConcurrent:  f.maxConcurrent,
-		EnsureDatabase: database.Ensure,
+		External:       controllers.ExternalServers{Ensure: database.Ensure, SetVaultPassword: database.SetVaultPassword},
 	}); err != nil {
 		return err
 	}

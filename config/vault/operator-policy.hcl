@@ -37,6 +37,12 @@ path "sys/mounts/tenants/+/+/tune" {
 path "sys/policies/acl/tenant-*" {
   capabilities = ["create", "read", "update", "delete"]
 }
+path "sys/policies/acl" {
+  capabilities = ["list"]
+}
+path "auth/kubernetes/role" {
+  capabilities = ["list"]
+}
 path "auth/kubernetes/role/tenant-*" {
   capabilities = ["create", "read", "update", "delete"]
   allowed_parameters = {
@@ -54,6 +60,28 @@ path "auth/kubernetes/role/tenant-*" {
   denied_parameters = {
     "bound_service_account_namespaces" = ["*,*"]
     "token_policies"                   = ["*,*"]
+  }
+}
+
+# The same where ServiceAccounts sign in by the jwt method instead.
+path "auth/jwt/role" {
+  capabilities = ["list"]
+}
+path "auth/jwt/role/tenant-*" {
+  capabilities = ["create", "read", "update", "delete"]
+  allowed_parameters = {
+    "role_type"               = ["jwt"]
+    "user_claim"              = ["sub"]
+    "bound_subject"           = ["system:serviceaccount:justice-*"]
+    "bound_audiences"         = []
+    "token_policies"          = ["tenant-*"]
+    "token_ttl"               = []
+    "token_max_ttl"           = []
+    "token_no_default_policy" = []
+    "token_type"              = []
+  }
+  denied_parameters = {
+    "token_policies" = ["*,*"]
   }
 }
 
@@ -84,6 +112,11 @@ path "tenants/+/pki/root/generate/internal" {
 path "tenants/+/pki/root/rotate/internal" {
   capabilities = ["create", "update"]
 }
+# Vault's own certificate for the tenant's database: the operator asks for it and
+# passes it to the database engine.
+path "tenants/+/pki/issue/vault" {
+  capabilities = ["create", "update"]
+}
 path "tenants/+/pki/roles/*" {
   capabilities = ["create", "read", "update", "delete", "list"]
 }
@@ -100,8 +133,12 @@ path "tenants/+/pki/cert/ca" {
   capabilities = ["read"]
 }
 
-# Deletion of a tenant ends its credentials first. Vault demands sudo for both.
+# Deletion of a tenant ends its credentials first. Vault demands sudo for these.
 path "sys/leases/revoke-prefix/tenants/*" {
+  capabilities = ["create", "update", "sudo"]
+}
+# Of a database that is gone, credentials can only be forgotten.
+path "sys/leases/revoke-force/tenants/*" {
   capabilities = ["create", "update", "sudo"]
 }
 path "sys/leases/lookup/tenants/*" {

@@ -34,6 +34,7 @@ const (
 	namespace = "ejustice-system"
 	release   = "ejustice-operator"
 	caBundle  = "registry-authority"
+	vaultCA   = "vault-authority"
 )
 
 func main() {
@@ -41,16 +42,24 @@ func main() {
 	ca := flag.String("ca", "", "file with the registry's certificate authority, if it is not a public one")
 	postgres := flag.String("postgres-image", "", "PostgreSQL image of embedded databases: repository:major@sha256:…")
 	podCIDRs := flag.String("pod-cidrs", "", "networks of the cluster's pods, joined by commas: modules answer clients outside them")
+	vaultAddress := flag.String("vault-address", "", "Vault's address, https://…")
+	vaultAuthority := flag.String("vault-ca", "", "file with the authority of Vault's certificate, if it is not a public one")
+	publicIssuer := flag.String("public-issuer", "", "cert-manager ClusterIssuer for the domains of tenants that name none")
 	registries := flag.String("allowed-registries", "", "further registries of tenants' images, joined by commas: CloudNativePG's, if it is another")
 	flag.Parse()
 	if *postgres == "" {
 		fmt.Fprintln(os.Stderr, "deploy: say which PostgreSQL image tenants run with --postgres-image")
 		os.Exit(2)
 	}
+	if *vaultAddress == "" {
+		fmt.Fprintln(os.Stderr, "deploy: say where Vault is with --vault-address")
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	log.SetOutput(io.Discard) // Helm repeats there what it returns as errors
-	values := map[string]any{"postgresImage": *postgres}
+	access := map[string]any{"address": *vaultAddress}
+	values := map[string]any{"postgresImage": *postgres, "publicIssuer": *publicIssuer, "vault": access}
 	for key, given := range map[string]string{"podCIDRs": *podCIDRs, "allowedRegistries": *registries} {
 		var list []any // Helm's schema check knows no other kind of list
 		for item := range strings.SplitSeq(given, ",") {
@@ -62,13 +71,20 @@ func main() {
 			values[key] = list
 		}
 	}
-	if err := run(ctx, *artifacts, *ca, values); err != nil {
+	authorities := map[string]string{caBundle: *ca, vaultCA: *vaultAuthority}
+	if *ca != "" {
+		values["caConfigMap"] = caBundle
+	}
+	if *vaultAuthority != "" {
+		access["caConfigMap"] = vaultCA
+	}
+	if err := run(ctx, *artifacts, authorities, values); err != nil {
 		fmt.Fprintln(os.Stderr, "deploy:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, artifacts, ca string, values map[string]any) error {
+func run(ctx context.Context, artifacts string, authorities map[string]string, values map[string]any) error {
 	c, err := tenant.Connect()
 	if err != nil {
 		return err
@@ -87,11 +103,13 @@ func run(ctx context.Context, artifacts, ca string, values map[string]any) error
 	}}}); err != nil {
 		return err
 	}
-	if ca != "" {
-		if err := applyAuthority(ctx, c, ca); err != nil {
+	for name, file := range authorities {
+		if file == "" {
+			continue
+		}
+		if err := applyAuthority(ctx, c, name, file); err != nil {
 			return err
 		}
-		values["caConfigMap"] = caBundle
 	}
 	if err := install(ctx, values); err != nil {
 		return fmt.Errorf("installing the operator's chart: %w", err)
@@ -99,13 +117,13 @@ func run(ctx context.Context, artifacts, ca string, values map[string]any) error
 	return applyCatalog(ctx, c, filepath.Join(artifacts, "catalog.yaml"))
 }
 
-func applyAuthority(ctx context.Context, c *tenant.Cluster, file string) error {
+func applyAuthority(ctx context.Context, c *tenant.Cluster, name, file string) error {
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("reading the registry's authority: %w", err)
+		return fmt.Errorf("reading the authority for %s: %w", name, err)
 	}
 	return c.Apply(ctx, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: caBundle, Namespace: namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
 		Data:       map[string]string{"ca.crt": string(pem)},
 	})
 }

@@ -139,6 +139,7 @@ func catalogModule(name string, meta *chart.Metadata) (v1alpha1.CatalogModule, e
 	return v1alpha1.CatalogModule{
 		Name:          v1alpha1.ModuleName(name),
 		Version:       v1alpha1.Version(meta.Version),
+		Database:      len(migrations) > 0,
 		SchemaVersion: int32(len(migrations)),
 	}, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/apply"
+	"ejustice.dev/operator/internal/vault"
 )
 
 // ClusterName is the name of the CloudNativePG Cluster in every tenant's namespace.
@@ -78,10 +79,12 @@ func (e Embedded) Cluster() apply.Object {
 		"inheritedMetadata": map[string]any{"labels": anyMap(e.Labels)},
 		"bootstrap":         e.bootstrap(),
 		"managed":           map[string]any{"roles": e.roles()},
-		"postgresql": map[string]any{
-			// A module's role reaches the database of its own name and no other.
-			"pg_hba": []any{"hostssl sameuser all all scram-sha-256", "host all all all reject"},
+		"certificates": map[string]any{
+			// The tenant's authority, without its key, is beside the server's certificate.
+			"serverCASecret": secretFor(ServerCertificate), "serverTLSSecret": secretFor(ServerCertificate),
+			"clientCASecret": secretFor(ServerCertificate), "replicationTLSSecret": secretFor(ReplicaCertificate),
 		},
+		"postgresql": map[string]any{"pg_hba": e.hba()},
 	}
 	return apply.FromContent(map[string]any{
 		"apiVersion": ClusterKind.GroupVersion().String(),
@@ -96,23 +99,29 @@ func (e Embedded) Cluster() apply.Object {
 	})
 }
 
-// bootstrap makes the first module's database the one that initdb creates, so that there is
-// no further user whose password would lie about. It is fixed once the cluster exists.
+// hba lets in Vault, by its certificate, to make users; and a user that Vault made, by
+// password, to the one database of the role that it belongs to. Nobody else, and no password
+// that is kept anywhere, opens anything. The replicas' rule is CloudNativePG's own.
+func (e Embedded) hba() []any {
+	rules := []any{"hostssl postgres " + vault.DatabaseUser + " all cert"}
+	for _, module := range e.Modules {
+		name := NameFor(e.Tenant.Name, module)
+		rules = append(rules, fmt.Sprintf("hostssl %s +%s all scram-sha-256", name, name))
+	}
+	return append(rules, "host all all all reject")
+}
+
+// bootstrap makes the first module's database the one that initdb creates. CloudNativePG keeps
+// a password for its owner in a Secret; the owner cannot sign in, so it opens nothing. What
+// a cluster was bootstrapped with never changes.
 func (e Embedded) bootstrap() map[string]any {
-	first := e.Modules[0]
+	name := NameFor(e.Tenant.Name, e.Modules[0])
 	if e.Live != nil {
-		if secret, ok, _ := unstructured.NestedString(e.Live.Object, "spec", "bootstrap", "initdb", "secret", "name"); ok {
-			if module := moduleOfSecret(secret); module != "" {
-				first = module
-			}
+		if first, ok, _ := unstructured.NestedString(e.Live.Object, "spec", "bootstrap", "initdb", "database"); ok {
+			name = first
 		}
 	}
-	name := NameFor(e.Tenant.Name, first)
-	return map[string]any{"initdb": map[string]any{
-		"database": name,
-		"owner":    name,
-		"secret":   map[string]any{"name": SecretFor(first)},
-	}}
+	return map[string]any{"initdb": map[string]any{"database": name, "owner": name}}
 }
 
 // storage keeps the class of an existing cluster, because volumes cannot change theirs.
@@ -128,14 +137,16 @@ func (e Embedded) storage() map[string]any {
 	return storage
 }
 
+// roles are the owners of the databases, which nobody signs in as, and Vault's, which makes
+// users that belong to an owner. Vault's is a superuser because PostgreSQL from 16 on lets
+// nobody else give membership in roles that another has made.
 func (e Embedded) roles() []any {
-	roles := make([]any, 0, len(e.Modules))
+	roles := []any{map[string]any{
+		"name": vault.DatabaseUser, "ensure": "present", "login": true, "superuser": true, "disablePassword": true,
+	}}
 	for _, module := range e.Modules {
 		roles = append(roles, map[string]any{
-			"name":           NameFor(e.Tenant.Name, module),
-			"ensure":         "present",
-			"login":          true,
-			"passwordSecret": map[string]any{"name": SecretFor(module)},
+			"name": NameFor(e.Tenant.Name, module), "ensure": "present", "login": false, "disablePassword": true,
 		})
 	}
 	return roles
@@ -151,7 +162,7 @@ func (e Embedded) Database(module string) apply.Object {
 		"apiVersion": DatabaseKind.GroupVersion().String(),
 		"kind":       DatabaseKind.Kind,
 		"metadata": map[string]any{
-			"name":      SecretFor(module),
+			"name":      objectFor(module),
 			"namespace": v1alpha1.NamespaceFor(e.Tenant.Name),
 			"labels":    labels,
 		},

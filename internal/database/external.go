@@ -9,11 +9,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Server is an external PostgreSQL server and the role that may create others on it.
@@ -23,10 +21,11 @@ type Server struct {
 	AdminUsername, AdminPassword string
 }
 
-// Owner is a module's database with the role that owns it; both have the same name.
+// Owner is a module's database with the role that owns it; both have the same name. Nobody
+// signs in as the owner: Vault makes users that belong to it.
 type Owner struct {
 	Tenant, Module string
-	Name, Password string
+	Name           string
 }
 
 // mark is the comment on the role that says whose it is, so that two tenants whose names
@@ -35,10 +34,47 @@ func (o Owner) mark() string { return "ejustice.dev/" + o.Tenant + "/" + o.Modul
 
 const connectTimeout = 10 * time.Second
 
-// Ensure creates role and database if they are missing, makes the role's password the given
-// one, and lets nobody but the owner connect. It reads before it writes, so that it can be
-// repeated at any time. It never drops anything.
+// VaultRole is the role by which Vault makes a tenant's users on an external server.
+func VaultRole(tenant string) string {
+	return NameFor("vault", tenant)
+}
+
+func vaultMark(tenant string) string { return "ejustice.dev/" + tenant + ": Vault" }
+
+// Ensure creates role and database if they are missing, lets nobody but the owner connect, and
+// lets Vault make users that belong to the owner. It reads before it writes, so that it can
+// be repeated at any time. It never drops anything.
 func Ensure(ctx context.Context, server Server, owner Owner) error {
+	return asAdmin(ctx, server, func(ctx context.Context, admin *pgx.Conn) error {
+		if err := ensureRole(ctx, admin, owner.Name, owner.mark(), "NOLOGIN"); err != nil {
+			return err
+		}
+		if err := ensureDatabase(ctx, admin, owner.Name); err != nil {
+			return err
+		}
+		vaultRole := VaultRole(owner.Tenant)
+		if err := ensureRole(ctx, admin, vaultRole, vaultMark(owner.Tenant), "CREATEROLE NOLOGIN"); err != nil {
+			return err
+		}
+		return ensureMayGive(ctx, admin, owner.Name, vaultRole)
+	})
+}
+
+// SetVaultPassword lets Vault sign in to the server with the password and with no other.
+func SetVaultPassword(ctx context.Context, server Server, tenant, password string) error {
+	return asAdmin(ctx, server, func(ctx context.Context, admin *pgx.Conn) error {
+		role := VaultRole(tenant)
+		if err := ensureRole(ctx, admin, role, vaultMark(tenant), "CREATEROLE NOLOGIN"); err != nil {
+			return err
+		}
+		if err := execute(ctx, admin, "ALTER ROLE "+quote(role)+" LOGIN PASSWORD '"+verifier(password)+"'"); err != nil {
+			return fmt.Errorf("setting the password of role %s: %w", role, err)
+		}
+		return nil
+	})
+}
+
+func asAdmin(ctx context.Context, server Server, do func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*connectTimeout)
 	defer cancel()
 	admin, err := connect(ctx, server, "postgres", server.AdminUsername, server.AdminPassword)
@@ -46,36 +82,47 @@ func Ensure(ctx context.Context, server Server, owner Owner) error {
 		return fmt.Errorf("connecting as administrator: %w", err)
 	}
 	defer admin.Close(ctx)
-	if err := ensureRole(ctx, admin, owner); err != nil {
-		return err
-	}
-	if err := ensureDatabase(ctx, admin, owner.Name); err != nil {
-		return err
-	}
-	return ensurePassword(ctx, admin, server, owner)
+	return do(ctx, admin)
 }
 
-func ensureRole(ctx context.Context, admin *pgx.Conn, owner Owner) error {
-	var mark string
-	err := admin.QueryRow(ctx, "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = $1", owner.Name).Scan(&mark)
+func ensureRole(ctx context.Context, admin *pgx.Conn, name, mark, attributes string) error {
+	var found string
+	err := admin.QueryRow(ctx, "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = $1", name).Scan(&found)
 	switch {
-	case err == nil && mark == owner.mark():
+	case err == nil && found == mark:
 		return nil
 	case err == nil:
-		return fmt.Errorf("role %s exists on the server and is not that of tenant %s, module %s: rename it there or use another server", owner.Name, owner.Tenant, owner.Module)
+		return fmt.Errorf("role %s exists on the server and is not %s: rename it there or use another server", name, mark)
 	case !errors.Is(err, pgx.ErrNoRows):
-		return fmt.Errorf("looking for role %s: %w", owner.Name, err)
+		return fmt.Errorf("looking for role %s: %w", name, err)
 	}
 	err = pgx.BeginFunc(ctx, admin, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "CREATE ROLE "+quote(owner.Name)+" LOGIN PASSWORD '"+verifier(owner.Password)+"'"); err != nil {
+		if _, err := tx.Exec(ctx, "CREATE ROLE "+quote(name)+" "+attributes); err != nil {
 			return err
 		}
 		// Names hold lower-case letters, digits and hyphens only.
-		_, err := tx.Exec(ctx, "COMMENT ON ROLE "+quote(owner.Name)+" IS '"+owner.mark()+"'")
+		_, err := tx.Exec(ctx, "COMMENT ON ROLE "+quote(name)+" IS '"+mark+"'")
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("creating role %s: %w", owner.Name, err)
+		return fmt.Errorf("creating role %s: %w", name, err)
+	}
+	return nil
+}
+
+// ensureMayGive lets one role make others members of the owner.
+func ensureMayGive(ctx context.Context, admin *pgx.Conn, owner, giver string) error {
+	var may bool
+	err := admin.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_auth_members WHERE roleid = $1::regrole AND member = $2::regrole AND admin_option)`,
+		quote(owner), quote(giver)).Scan(&may)
+	if err != nil {
+		return fmt.Errorf("looking who may give role %s: %w", owner, err)
+	}
+	if may {
+		return nil
+	}
+	if err := execute(ctx, admin, "GRANT "+quote(owner)+" TO "+quote(giver)+" WITH ADMIN OPTION"); err != nil {
+		return fmt.Errorf("letting Vault give role %s: %w", owner, err)
 	}
 	return nil
 }
@@ -114,27 +161,6 @@ func ensureDatabase(ctx context.Context, admin *pgx.Conn, name string) error {
 		return fmt.Errorf("closing database %s to others: %w", name, err)
 	}
 	return nil
-}
-
-// ensurePassword signs in as the owner; only if the server refuses the password is it set.
-func ensurePassword(ctx context.Context, admin *pgx.Conn, server Server, owner Owner) error {
-	err := signIn(ctx, server, owner)
-	var pgErr *pgconn.PgError
-	if err == nil || !errors.As(err, &pgErr) || !strings.HasPrefix(pgErr.Code, "28") {
-		return err
-	}
-	if err := execute(ctx, admin, "ALTER ROLE "+quote(owner.Name)+" LOGIN PASSWORD '"+verifier(owner.Password)+"'"); err != nil {
-		return fmt.Errorf("setting the password of role %s: %w", owner.Name, err)
-	}
-	return signIn(ctx, server, owner)
-}
-
-func signIn(ctx context.Context, server Server, owner Owner) error {
-	conn, err := connect(ctx, server, owner.Name, owner.Name, owner.Password)
-	if err != nil {
-		return fmt.Errorf("connecting as %s: %w", owner.Name, err)
-	}
-	return conn.Close(ctx)
 }
 
 // connect never puts the password into a connection string, so that no error can show it.

@@ -25,22 +25,3 @@ func TestNameFor(t *testing.T) {
 		t.Errorf("two modules share the name %s", one)
 	}
 }
-
-func TestNewPassword(t *testing.T) {
-	one, two := NewPassword(), NewPassword()
-	if len(one) != 43 { // 32 bytes in unpadded base64
-		t.Errorf("a password has %d characters, want 43", len(one))
-	}
-	if one == two {
-		t.Error("two passwords are the same")
-	}
-}
-
-func TestModuleOfSecret(t *testing.T) {
-	if got := moduleOfSecret(SecretFor("casemanagement")); got != "casemanagement" {
-		t.Errorf("moduleOfSecret = %q", got)
-	}
-	if got := moduleOfSecret("something-else"); got != "" {
-		t.Errorf("moduleOfSecret of a stranger = %q, want none", got)
-	}
-}

@@ -44,6 +44,8 @@ func networkPolicies(t *v1alpha1.JusticeTenant, apiserver []Address) []apply.Obj
 			"namespaceSelector", map[string]any{"matchExpressions": []any{map[string]any{"key": v1alpha1.LabelTenant, "operator": "DoesNotExist"}}},
 			"podSelector", equals("app.kubernetes.io/name", "cloudnative-pg")), port("TCP", 8000)),
 		rule("from", peer("podSelector", instances), among...),
+		// Vault makes and drops the modules' users.
+		rule("from", peer("namespaceSelector", equals(v1alpha1.LabelVault, "true")), port("TCP", 5432)),
 		rule("from", peer("podSelector", map[string]any{"matchExpressions": []any{map[string]any{"key": v1alpha1.LabelModule, "operator": "Exists"}}}), port("TCP", 5432)),
 	}
 	egress := []any{rule("to", peer("podSelector", instances), among...)}

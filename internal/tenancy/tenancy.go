@@ -4,6 +4,7 @@ package tenancy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +18,7 @@ import (
 	"ejustice.dev/operator/api/v1alpha1"
 	ejac "ejustice.dev/operator/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"ejustice.dev/operator/internal/apply"
+	"ejustice.dev/operator/internal/vault"
 )
 
 // Roles are the four things a person can be in a tenant. The ClusterRole of each is
@@ -47,6 +49,11 @@ type Surroundings struct {
 	Registries []string
 	// Where the API server answers.
 	APIServer []Address
+	// The authority of Vault's certificate in PEM form, which modules are told; nil for a
+	// public one.
+	VaultAuthority []byte
+	// The ServiceAccount that cert-manager runs as: namespace and name.
+	CertManager [2]string
 }
 
 // Frame builds the namespace and what stands in it before anything runs. The namespace comes
@@ -57,6 +64,10 @@ func Frame(t *v1alpha1.JusticeTenant, s Surroundings) ([]apply.Object, error) {
 	}
 	for _, role := range Roles {
 		configs = append(configs, roleBinding(t, role))
+	}
+	configs = append(configs, certificatesAccount(t), certificatesBinding(t, s.CertManager))
+	if s.VaultAuthority != nil {
+		configs = append(configs, vaultAuthority(t, s.VaultAuthority))
 	}
 	objects, err := convert(configs)
 	if err != nil {
@@ -127,13 +138,48 @@ func roleBinding(t *v1alpha1.JusticeTenant, role string) *rbacac.RoleBindingAppl
 			WithName(fmt.Sprintf("ejustice:%s:%s", t.Name, role)))
 }
 
-// CourtModules builds the CourtModules that the tenant lists.
-func CourtModules(t *v1alpha1.JusticeTenant) ([]apply.Object, error) {
-	configs := make([]runtime.ApplyConfiguration, 0, len(t.Spec.Modules))
-	for i := range t.Spec.Modules {
-		configs = append(configs, courtModule(t, &t.Spec.Modules[i]))
+// certificatesAccount is in whose name cert-manager has Vault sign the tenant's certificates.
+func certificatesAccount(t *v1alpha1.JusticeTenant) *coreac.ServiceAccountApplyConfiguration {
+	return coreac.ServiceAccount(vault.CertificatesAccount, v1alpha1.NamespaceFor(t.Name)).
+		WithLabels(Labels(t.Name)).
+		WithAutomountServiceAccountToken(false)
+}
+
+// certificatesBinding lets cert-manager act in that name, and in no other of the namespace.
+func certificatesBinding(t *v1alpha1.JusticeTenant, certManager [2]string) *rbacac.RoleBindingApplyConfiguration {
+	return rbacac.RoleBinding("ejustice-certificates", v1alpha1.NamespaceFor(t.Name)).
+		WithLabels(Labels(t.Name)).
+		WithRoleRef(rbacac.RoleRef().WithAPIGroup(rbacv1.GroupName).WithKind("ClusterRole").WithName("ejustice-certificates")).
+		WithSubjects(rbacac.Subject().WithKind(rbacv1.ServiceAccountKind).WithNamespace(certManager[0]).WithName(certManager[1]))
+}
+
+// VaultAuthorityName is the ConfigMap by which modules know Vault's certificate.
+const VaultAuthorityName = "vault-ca"
+
+func vaultAuthority(t *v1alpha1.JusticeTenant, pem []byte) *coreac.ConfigMapApplyConfiguration {
+	return coreac.ConfigMap(VaultAuthorityName, v1alpha1.NamespaceFor(t.Name)).
+		WithLabels(Labels(t.Name)).
+		WithData(map[string]string{"ca.crt": string(pem)})
+}
+
+// CourtModules builds the CourtModules that the tenant lists, and that of the front door where
+// the release has one.
+func CourtModules(t *v1alpha1.JusticeTenant, frontDoor bool) ([]apply.Object, error) {
+	var configs []runtime.ApplyConfiguration
+	for _, m := range Modules(t, frontDoor) {
+		configs = append(configs, courtModule(t, &m))
 	}
 	return convert(configs)
+}
+
+// Modules are those that the tenant lists, and the front door if it is to have one.
+func Modules(t *v1alpha1.JusticeTenant, frontDoor bool) []v1alpha1.TenantModule {
+	modules := slices.Clone(t.Spec.Modules)
+	listed := slices.ContainsFunc(modules, func(m v1alpha1.TenantModule) bool { return m.Name == v1alpha1.ModuleFrontDoor })
+	if frontDoor && !listed && len(modules) > 0 {
+		modules = append(modules, v1alpha1.TenantModule{Name: v1alpha1.ModuleFrontDoor})
+	}
+	return modules
 }
 
 func courtModule(t *v1alpha1.JusticeTenant, m *v1alpha1.TenantModule) *ejac.CourtModuleApplyConfiguration {

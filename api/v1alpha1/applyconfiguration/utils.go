@@ -38,6 +38,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExternalDatabaseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Identity"):
 		return &apiv1alpha1.IdentityApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IssuerReference"):
+		return &apiv1alpha1.IssuerReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JusticeTenant"):
 		return &apiv1alpha1.JusticeTenantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JusticeTenantSpec"):

@@ -66,6 +66,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: chart
       type:
         namedType: dev.ejustice.operator.api.v1alpha1.CatalogChart
+    - name: database
+      type:
+        scalar: boolean
     - name: images
       type:
         list:
@@ -198,6 +201,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: issuerURL
       type:
         scalar: string
+- name: dev.ejustice.operator.api.v1alpha1.IssuerReference
+  map:
+    fields:
+    - name: kind
+      type:
+        scalar: string
+      default: ClusterIssuer
+    - name: name
+      type:
+        scalar: string
 - name: dev.ejustice.operator.api.v1alpha1.JusticeTenant
   map:
     fields:
@@ -264,6 +277,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: publicIssuer
+      type:
+        namedType: dev.ejustice.operator.api.v1alpha1.IssuerReference
     - name: quota
       type:
         namedType: dev.ejustice.operator.api.v1alpha1.Quota
@@ -294,6 +310,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: keys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: modulesReady
       type:
         scalar: string
@@ -304,6 +326,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: release
+      type:
+        scalar: string
+    - name: rotation
       type:
         scalar: string
 - name: dev.ejustice.operator.api.v1alpha1.LanguageTag

@@ -19,6 +19,8 @@ type CatalogModuleApplyConfiguration struct {
 	Chart *CatalogChartApplyConfiguration `json:"chart,omitempty"`
 	// The container images that the chart runs, each pinned by digest.
 	Images []CatalogImageApplyConfiguration `json:"images,omitempty"`
+	// Whether the module keeps data: it then gets a database, credentials for it and a key.
+	Database *bool `json:"database,omitempty"`
 	// The number of the database schema that this version expects. It only ever grows.
 	// No effect yet: a later release uses it to decide whether going back is safe.
 	SchemaVersion *int32 `json:"schemaVersion,omitempty"`
@@ -67,6 +69,14 @@ func (b *CatalogModuleApplyConfiguration) WithImages(values ...*CatalogImageAppl
 		}
 		b.Images = append(b.Images, *values[i])
 	}
+	return b
+}
+
+// WithDatabase sets the Database field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Database field is set to the value of the last call.
+func (b *CatalogModuleApplyConfiguration) WithDatabase(value bool) *CatalogModuleApplyConfiguration {
+	b.Database = &value
 	return b
 }
 

@@ -31,6 +31,9 @@ type JusticeTenantSpecApplyConfiguration struct {
 	Modules []TenantModuleApplyConfiguration `json:"modules,omitempty"`
 	// How people sign in. No effect yet: sign-in comes with a later release.
 	Identity *IdentityApplyConfiguration `json:"identity,omitempty"`
+	// Who certifies the tenant's domain to browsers: a cert-manager issuer for an ACME service
+	// or the country's own authority. Default: the operator's publicIssuer.
+	PublicIssuer *IssuerReferenceApplyConfiguration `json:"publicIssuer,omitempty"`
 	// The PostgreSQL database: one of our own in the country, or an external one.
 	Database *DatabaseApplyConfiguration `json:"database,omitempty"`
 	// When backups are taken and how long they are kept. No effect yet: no backups are
@@ -136,6 +139,14 @@ func (b *JusticeTenantSpecApplyConfiguration) WithModules(values ...*TenantModul
 // If called multiple times, the Identity field is set to the value of the last call.
 func (b *JusticeTenantSpecApplyConfiguration) WithIdentity(value *IdentityApplyConfiguration) *JusticeTenantSpecApplyConfiguration {
 	b.Identity = value
+	return b
+}
+
+// WithPublicIssuer sets the PublicIssuer field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PublicIssuer field is set to the value of the last call.
+func (b *JusticeTenantSpecApplyConfiguration) WithPublicIssuer(value *IssuerReferenceApplyConfiguration) *JusticeTenantSpecApplyConfiguration {
+	b.PublicIssuer = value
 	return b
 }
 

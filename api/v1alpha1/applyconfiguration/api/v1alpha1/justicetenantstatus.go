@@ -21,8 +21,13 @@ type JusticeTenantStatusApplyConfiguration struct {
 	ModulesReady *string `json:"modulesReady,omitempty"`
 	// The modules whose database exists and can be used.
 	Databases []string `json:"databases,omitempty"`
-	// Ready, Reconciling, Stalled, Isolated, Resident, DatabaseReady, ModulesReady and
-	// BackedUp; the message of Ready says what is missing.
+	// The modules whose key in Vault was made. A key that is gone is never made anew, because
+	// the new one would not decrypt what is stored.
+	Keys []string `json:"keys,omitempty"`
+	// The word of the annotation ejustice.dev/rotate that was last carried out.
+	Rotation *string `json:"rotation,omitempty"`
+	// Ready, Reconciling, Stalled, Isolated, Resident, SecretsReady, CertificatesReady,
+	// DatabaseReady, ModulesReady and BackedUp; the message of Ready says what is missing.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 
@@ -71,6 +76,24 @@ func (b *JusticeTenantStatusApplyConfiguration) WithDatabases(values ...string) 
 	for i := range values {
 		b.Databases = append(b.Databases, values[i])
 	}
+	return b
+}
+
+// WithKeys adds the given value to the Keys field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Keys field.
+func (b *JusticeTenantStatusApplyConfiguration) WithKeys(values ...string) *JusticeTenantStatusApplyConfiguration {
+	for i := range values {
+		b.Keys = append(b.Keys, values[i])
+	}
+	return b
+}
+
+// WithRotation sets the Rotation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rotation field is set to the value of the last call.
+func (b *JusticeTenantStatusApplyConfiguration) WithRotation(value string) *JusticeTenantStatusApplyConfiguration {
+	b.Rotation = &value
 	return b
 }
 
