@@ -171,17 +171,17 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	if err := controllers.Setup(mgr, controllers.Settings{
-		Vault:          secrets,
-		PublicIssuer:   f.publicIssuer,
-		CertManager:    f.certManager,
-		PostgresImage:  f.postgresImage,
-		ProbePort:      f.probePort,
-		HealthPort:     healthPort,
-		Registries:     f.registries,
-		PodCIDRs:       f.podCIDRs,
-		Namespace:      f.namespace,
-		MaxConcurrent:  f.maxConcurrent,
-		External:       controllers.ExternalServers{Ensure: database.Ensure, SetVaultPassword: database.SetVaultPassword},
+		Vault:         secrets,
+		PublicIssuer:  f.publicIssuer,
+		CertManager:   f.certManager,
+		PostgresImage: f.postgresImage,
+		ProbePort:     f.probePort,
+		HealthPort:    healthPort,
+		Registries:    f.registries,
+		PodCIDRs:      f.podCIDRs,
+		Namespace:     f.namespace,
+		MaxConcurrent: f.maxConcurrent,
+		External:      controllers.ExternalServers{Ensure: database.Ensure, SetVaultPassword: database.SetVaultPassword},
 	}); err != nil {
 		return err
 	}
