@@ -6,9 +6,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -52,13 +50,20 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", env.ListenAddress)
+	certificate, err := kit.ReadTLS(env.TLSDir, log)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
+	}
+	requests, health, err := env.Listen()
+	if err != nil {
+		return err
 	}
 	go app.Tidy(ctx, log)
 	return kit.Server{
-		Listener: listener,
+		Listener: requests,
+		Health:   health,
+		TLS:      certificate,
+		Clients:  env.TLSClients,
 		Router:   app.Router(log),
 		Migrate:  app.Migrate,
 		Drain:    drain,

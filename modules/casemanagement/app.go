@@ -49,7 +49,8 @@ func NewApp(settings *Settings, pool *pgxpool.Pool, now func() time.Time) (*App,
 
 // Router serves the application.
 func (a *App) Router(log *slog.Logger) *kit.Router {
-	router := kit.NewRouter(log, a.pool, a.pages)
+	router := kit.NewRouter(log, a.pages, kit.Check{Name: "the database", Run: a.pool.Ping})
+	router.WatchPool(a.pool)
 	router.API("GET /openapi.json", a.openAPI)
 	router.API("GET /api/v1/courts", a.listCourts)
 	router.API("GET /api/v1/cases", a.listCases)

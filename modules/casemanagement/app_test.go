@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 
 	"ejustice.dev/operator/modules/kit"
 	"ejustice.dev/operator/modules/kit/pgtest"
+	"ejustice.dev/operator/modules/kit/tlstest"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
@@ -58,6 +58,7 @@ func testSettings(t testing.TB) *Settings {
 type service struct {
 	*App
 	url   string
+	http  *http.Client
 	clock *atomic.Pointer[time.Time]
 	api   *contract
 }
@@ -87,16 +88,20 @@ func startOn(t testing.TB, db kit.Database) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	const name, caller = "casemanagement.justice-palestine.svc", "frontdoor.justice-palestine.svc"
+	authority := tlstest.New(t)
+	requests, health := tlstest.Listen(t), tlstest.Listen(t)
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	certificate, err := kit.ReadTLS(authority.Folder(t, name), log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	router := app.Router(log)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- kit.Server{Listener: listener, Router: router, Migrate: app.Migrate, Log: log}.Run(ctx)
+		done <- kit.Server{Listener: requests, Health: health, Router: router, TLS: certificate, Clients: []string{caller},
+			Migrate: app.Migrate, Log: log}.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -104,10 +109,10 @@ func startOn(t testing.TB, db kit.Database) *service {
 			t.Errorf("run: %v", err)
 		}
 	})
-	s := &service{app, "http://" + listener.Addr().String(), clock, readContract(t, router.Routes())}
+	s := &service{app, "https://" + requests.Addr().String(), authority.Client(t, name, caller), clock, readContract(t, router.Routes())}
 	deadline := time.Now().Add(30 * time.Second)
 	for {
-		response, err := http.Get(s.url + "/readyz")
+		response, err := s.http.Get("https://" + health.Addr().String() + "/readyz")
 		if err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -159,7 +164,7 @@ func (s *service) call(t testing.TB, method, path string, body any, headers ...s
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := s.http.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func TestNumbersAreGaplessUnderConcurrency(t *testing.T) {
 					ctx, cancel := context.WithTimeout(context.Background(), time.Duration(random.IntN(20_000))*time.Microsecond)
 					request, _ := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/api/v1/cases", strings.NewReader(string(good)))
 					request.Header.Set("Content-Type", "application/json")
-					response, err := http.DefaultClient.Do(request)
+					response, err := s.http.Do(request)
 					var c Case
 					if err == nil {
 						err = json.NewDecoder(response.Body).Decode(&c)

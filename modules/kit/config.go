@@ -14,11 +14,8 @@ import (
 // Env is the part of the configuration that differs from pod to pod and comes
 // from the environment.
 type Env struct {
-	// ListenAddress of the HTTP server, for example ":8080".
-	ListenAddress string
-	// ConfigFile is the JSON file with the module's settings.
-	ConfigFile string
-	Database   Database
+	Serving
+	Database Database
 }
 
 // Database says where the module's database is. The password is in a file and
@@ -50,9 +47,12 @@ func ReadEnv(get func(string) string) (Env, error) {
 		}
 		return fallback
 	}
+	serving, err := ReadServing(get)
+	if err != nil {
+		faults = append(faults, err)
+	}
 	env := Env{
-		ListenAddress: optional("LISTEN_ADDRESS", ":8080"),
-		ConfigFile:    optional("CONFIG_FILE", "/etc/ejustice/config.json"),
+		Serving: serving,
 		Database: Database{
 			Host:         required("DATABASE_HOST"),
 			Name:         required("DATABASE_NAME"),

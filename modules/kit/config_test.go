@@ -3,6 +3,7 @@ package kit_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -12,18 +13,21 @@ import (
 func TestReadEnv(t *testing.T) {
 	full := map[string]string{
 		"DATABASE_HOST": "db", "DATABASE_NAME": "n", "DATABASE_USER": "u", "DATABASE_PASSWORD_FILE": "/p",
+		"TLS_DIR": "/tls", "TLS_CLIENTS": "a.justice-x.svc, b.justice-x.svc",
 	}
 	env, err := kit.ReadEnv(func(name string) string { return full[name] })
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := kit.Env{ListenAddress: ":8080", ConfigFile: "/etc/ejustice/config.json",
+	want := kit.Env{
+		Serving: kit.Serving{ListenAddress: ":8443", HealthAddress: ":8081", TLSDir: "/tls",
+			TLSClients: []string{"a.justice-x.svc", "b.justice-x.svc"}, ConfigFile: "/etc/ejustice/config.json"},
 		Database: kit.Database{Host: "db", Port: 5432, Name: "n", User: "u", SSLMode: "require", PasswordFile: "/p"}}
-	if env != want {
+	if !reflect.DeepEqual(env, want) {
 		t.Errorf("got %+v, want %+v", env, want)
 	}
 	_, err = kit.ReadEnv(func(name string) string { return map[string]string{"DATABASE_PORT": "x"}[name] })
-	for _, name := range []string{"DATABASE_HOST", "DATABASE_NAME", "DATABASE_USER", "DATABASE_PASSWORD_FILE", "DATABASE_PORT"} {
+	for _, name := range []string{"DATABASE_HOST", "DATABASE_NAME", "DATABASE_USER", "DATABASE_PASSWORD_FILE", "DATABASE_PORT", "TLS_DIR"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error does not name %s: %v", name, err)
 		}

@@ -8,15 +8,22 @@ import (
 	"time"
 )
 
+// Check asks whether something that the module needs works. Name is how people
+// are told about it, for example "the database".
+type Check struct {
+	Name string
+	Run  func(context.Context) error
+}
+
 // health answers the kubelet's questions.
 type health struct {
-	ping     func(context.Context) error
+	checks   []Check
 	migrated atomic.Bool // the schema is up to date
 	draining atomic.Bool // still serves, but asks for no new work
 }
 
-// live says that the process answers. It does not ask the database: restarting
-// a module does not mend a database.
+// live says that the process answers. It asks nothing else: restarting a module
+// does not mend a database.
 func (h *health) live(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
@@ -39,8 +46,10 @@ func (h *health) unready(ctx context.Context) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if h.ping(ctx) != nil {
-		return "the database does not answer"
+	for _, check := range h.checks {
+		if check.Run(ctx) != nil {
+			return check.Name + " does not answer"
+		}
 	}
 	return ""
 }

@@ -174,7 +174,7 @@ func (ls *Languages) Choose(w http.ResponseWriter, r *http.Request) *Language {
 	if chosen := ls.byTag(r.URL.Query().Get("lang")); chosen != nil {
 		http.SetCookie(w, &http.Cookie{
 			Name: languageCookie, Value: chosen.Tag, Path: "/", MaxAge: 365 * 24 * 60 * 60,
-			HttpOnly: true, SameSite: http.SameSiteLaxMode,
+			Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		})
 		return chosen
 	}

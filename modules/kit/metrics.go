@@ -16,9 +16,10 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	duration *prometheus.HistogramVec
+	refused  *prometheus.CounterVec
 }
 
-func newMetrics(pool *pgxpool.Pool) *metrics {
+func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -26,19 +27,37 @@ func newMetrics(pool *pgxpool.Pool) *metrics {
 			Help:    "Time to answer HTTP requests, by route pattern and status.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route", "status"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ejustice_tls_refused_total",
+			Help: "Connections refused at the TLS handshake, by reason.",
+		}, []string{"reason"}),
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.duration,
-		poolGauge("database_connections_in_use", "Database connections doing work.", func() int32 { return pool.Stat().AcquiredConns() }),
-		poolGauge("database_connections_max", "Most database connections this process opens.", func() int32 { return pool.Stat().MaxConns() }),
+		m.refused,
 	)
 	return m
 }
 
-func poolGauge(name, help string, read func() int32) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(read()) })
+// WatchPool measures a database pool.
+func (router *Router) WatchPool(pool *pgxpool.Pool) {
+	router.metrics.registry.MustRegister(
+		gauge("database_connections_in_use", "Database connections doing work.", nil, func() float64 { return float64(pool.Stat().AcquiredConns()) }),
+		gauge("database_connections_max", "Most database connections this process opens.", nil, func() float64 { return float64(pool.Stat().MaxConns()) }),
+	)
+}
+
+// watchCertificate measures how long a certificate lasts. kind is "module" for
+// traffic inside the tenant and "public" for people's.
+func (m *metrics) watchCertificate(kind string, t *TLS) {
+	m.registry.MustRegister(gauge("ejustice_certificate_expiry_timestamp_seconds", "When the certificate in use ends, in seconds since 1970.",
+		prometheus.Labels{"certificate": kind}, func() float64 { return float64(t.expiry().Unix()) }))
+}
+
+func gauge(name, help string, labels prometheus.Labels, read func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, read)
 }
 
 func (m *metrics) observe(route string, status int, took time.Duration) {

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Handler answers a request or returns an error, which becomes a problem (for
@@ -29,20 +27,18 @@ type Router struct {
 	origin  *http.CrossOriginProtection
 }
 
-// NewRouter makes a router that already serves /livez, /readyz, /metrics and
-// the style sheet, and answers unknown addresses.
-func NewRouter(log *slog.Logger, pool *pgxpool.Pool, pages *Pages) *Router {
+// NewRouter makes a router that already serves the style sheet and answers
+// unknown addresses. The module is ready when it is migrated and every check
+// succeeds.
+func NewRouter(log *slog.Logger, pages *Pages, checks ...Check) *Router {
 	router := &Router{
 		mux:     http.NewServeMux(),
 		log:     log,
 		pages:   pages,
-		metrics: newMetrics(pool),
-		health:  &health{ping: pool.Ping},
+		metrics: newMetrics(),
+		health:  &health{checks: checks},
 		origin:  http.NewCrossOriginProtection(),
 	}
-	router.handle("GET /livez", router.health.live)
-	router.handle("GET /readyz", router.health.ready)
-	router.handle("GET /metrics", router.metrics.handler().ServeHTTP)
 	router.handle("GET /static/{version}/style.css", serveStyle)
 	router.mux.HandleFunc("/", router.observed("unknown", router.answer(router.unknown, router.pageError)))
 	router.mux.HandleFunc("/api/", router.observed("unknown", router.answer(router.unknown, router.apiError)))
@@ -67,6 +63,16 @@ func (router *Router) Page(pattern string, handler Handler) {
 	router.handle(pattern, router.whenReady(router.answer(handler, router.pageError), router.pageError))
 }
 
+// probes serves what the kubelet and the monitoring ask, on a listener of its
+// own: nobody else reaches it, and nothing else is there.
+func (router *Router) probes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", router.health.live)
+	mux.HandleFunc("GET /readyz", router.health.ready)
+	mux.Handle("GET /metrics", router.metrics.handler())
+	return mux
+}
+
 // Routes lists every registered pattern.
 func (router *Router) Routes() []string { return slices.Clone(router.routes) }
 
@@ -85,9 +91,8 @@ func (router *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	router.mux.ServeHTTP(w, r)
 }
 
-// observed logs and measures a route. Probes are measured but not logged.
+// observed logs and measures a route.
 func (router *Router) observed(route string, next http.HandlerFunc) http.HandlerFunc {
-	probe := strings.HasSuffix(route, "z") || strings.HasSuffix(route, "/metrics")
 	return func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		recorder := &statusRecorder{ResponseWriter: w}
@@ -104,10 +109,8 @@ func (router *Router) observed(route string, next http.HandlerFunc) http.Handler
 			}
 			took := time.Since(start)
 			router.metrics.observe(route, recorder.code(), took)
-			if !probe {
-				router.log.Info("request", "route", route, "method", r.Method, "status", recorder.code(),
-					"duration_ms", took.Milliseconds(), "bytes", recorder.bytes, "request_id", requestID(r.Context()))
-			}
+			router.log.Info("request", "route", route, "method", r.Method, "status", recorder.code(),
+				"duration_ms", took.Milliseconds(), "bytes", recorder.bytes, "request_id", requestID(r.Context()))
 			if crash == http.ErrAbortHandler {
 				panic(crash)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,10 +13,18 @@ import (
 
 // Server runs a module until its context ends.
 type Server struct {
-	Listener net.Listener
-	Router   *Router
-	// Migrate brings the schema up to date. It is tried again until it succeeds,
-	// so that a module may start before its database.
+	// Listener takes the requests, Health those of the probes and the monitoring.
+	Listener, Health net.Listener
+	Router           *Router
+	// TLS is the module's certificate inside the tenant.
+	TLS *TLS
+	// Clients are the names of those who may call, <module>.<namespace>.svc.
+	Clients []string
+	// Public, when it is set, is shown instead to whoever comes, and no certificate
+	// is demanded of them: for the one module that people's browsers reach.
+	Public *TLS
+	// Migrate, when there is a database, brings the schema up to date. It is tried
+	// again until it succeeds, so that a module may start before its database.
 	Migrate func(context.Context) error
 	// Drain is how long the server goes on after readiness turned false, for
 	// Services and ingresses to stop sending to it.
@@ -28,47 +37,80 @@ type Server struct {
 const finishTimeout = 20 * time.Second
 
 // Run serves until ctx ends, then turns unready, drains, finishes the requests
-// under way and returns. A rolling update therefore drops no request.
+// under way and returns. A rolling update therefore drops no request. The health
+// listener answers until the end.
 func (s Server) Run(ctx context.Context) error {
-	server := &http.Server{
-		Handler:           s.Router,
-		ReadHeaderTimeout: 10 * time.Second,
-		// Long enough for a ten-megabyte document over a slow link.
-		ReadTimeout:    15 * time.Minute,
-		WriteTimeout:   15 * time.Minute,
-		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: 32 << 10,
-		ErrorLog:       slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(s.Listener) }()
-	s.Log.Info("listening", "address", s.Listener.Addr().String())
+	main, health := s.main(), s.health()
+	ended := make(chan error, 2)
+	go func() { ended <- main.ServeTLS(s.Listener, "", "") }()
+	go func() { ended <- health.ServeTLS(s.Health, "", "") }()
+	defer health.Close()
+	s.Log.Info("listening", "address", s.Listener.Addr().String(), "health", s.Health.Addr().String())
 	go s.start(ctx)
 
 	select {
 	case err := <-ended:
-		return fmt.Errorf("serve: %w", err)
+		return errors.Join(fmt.Errorf("serve: %w", err), main.Close())
 	case <-ctx.Done():
 	}
 	s.Router.health.draining.Store(true)
 	s.Log.Info("shutting down", "drain", s.Drain.String())
 	select {
 	case err := <-ended:
-		return fmt.Errorf("serve: %w", err)
+		return errors.Join(fmt.Errorf("serve: %w", err), main.Close())
 	case <-time.After(s.Drain):
 	}
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	if err := server.Shutdown(finish); err != nil {
-		return errors.Join(fmt.Errorf("finish requests: %w", err), server.Close())
+	if err := main.Shutdown(finish); err != nil {
+		return errors.Join(fmt.Errorf("finish requests: %w", err), main.Close())
 	}
 	s.Log.Info("stopped")
 	return nil
 }
 
+func (s Server) main() *http.Server {
+	s.Router.metrics.watchCertificate("module", s.TLS)
+	server := &http.Server{
+		Handler:           s.TLS.closing(s.Router),
+		TLSConfig:         s.TLS.inside(s.Clients),
+		ReadHeaderTimeout: 10 * time.Second,
+		// Long enough for a ten-megabyte document over a slow link.
+		ReadTimeout:    15 * time.Minute,
+		WriteTimeout:   15 * time.Minute,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 32 << 10,
+		ErrorLog:       s.errorLog(s.Public != nil),
+	}
+	if s.Public != nil {
+		s.Router.metrics.watchCertificate("public", s.Public)
+		server.TLSConfig = s.Public.public()
+	}
+	return server
+}
+
+func (s Server) health() *http.Server {
+	return &http.Server{
+		Handler:        s.Router.probes(),
+		TLSConfig:      s.TLS.health(),
+		ReadTimeout:    10 * time.Second,
+		WriteTimeout:   30 * time.Second,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 8 << 10,
+		ErrorLog:       s.errorLog(true),
+	}
+}
+
+func (s Server) errorLog(quiet bool) *log.Logger {
+	return log.New(serverLog{s.Log, s.Router.metrics.refused, quiet}, "", 0)
+}
+
 // start migrates, with growing pauses between attempts, and then lets requests
 // in.
 func (s Server) start(ctx context.Context) {
+	if s.Migrate == nil {
+		s.Migrate = func(context.Context) error { return nil }
+	}
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
 		err := s.Migrate(ctx)
 		if err == nil {

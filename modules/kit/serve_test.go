@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -17,14 +18,23 @@ import (
 
 	"ejustice.dev/operator/modules/kit"
 	"ejustice.dev/operator/modules/kit/pgtest"
+	"ejustice.dev/operator/modules/kit/tlstest"
+)
+
+// moduleName and callerName are whose certificates the two sides have.
+const (
+	moduleName = "cases.justice-palestine.svc"
+	callerName = "frontdoor.justice-palestine.svc"
 )
 
 // running is a module under test.
 type running struct {
-	url  string
-	stop context.CancelFunc
-	done chan error
-	log  *lockedBuffer
+	url, health string
+	client      *http.Client // of one who may call
+	probes      *http.Client // of one without a certificate
+	stop        context.CancelFunc
+	done        chan error
+	log         *lockedBuffer
 }
 
 type lockedBuffer struct {
@@ -46,25 +56,54 @@ func (b *lockedBuffer) String() string {
 
 func run(t *testing.T, db kit.Database, migrate func(context.Context) error, drain time.Duration, add func(*kit.Router)) running {
 	t.Helper()
-	log := &lockedBuffer{}
-	logger := kit.NewLogger(log, "test")
-	router := kit.NewRouter(logger, openPool(t, db), newPages(t))
-	add(router)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	authority := tlstest.New(t)
+	r := serve(t, authority.Folder(t, moduleName), drain, migrate, func(log *slog.Logger) *kit.Router {
+		pool := openPool(t, db)
+		router := kit.NewRouter(log, newPages(t), kit.Check{Name: "the database", Run: pool.Ping})
+		router.WatchPool(pool)
+		add(router)
+		return router
+	})
+	r.client, r.probes = authority.Client(t, moduleName, callerName), authority.Client(t, moduleName)
+	return r
+}
+
+// serve runs a module with the certificate in a folder.
+func serve(t *testing.T, folder string, drain time.Duration, migrate func(context.Context) error, newRouter func(*slog.Logger) *kit.Router) running {
+	t.Helper()
+	buffer := &lockedBuffer{}
+	log := kit.NewLogger(buffer, "test")
+	certificate, err := kit.ReadTLS(folder, log)
 	if err != nil {
 		t.Fatal(err)
 	}
+	requests, health := tlstest.Listen(t), tlstest.Listen(t)
 	ctx, stop := context.WithCancel(context.Background())
-	r := running{"http://" + listener.Addr().String(), stop, make(chan error, 1), log}
-	server := kit.Server{Listener: listener, Router: router, Migrate: migrate, Drain: drain, Log: logger}
+	r := running{url: "https://" + requests.Addr().String(), health: "https://" + health.Addr().String(),
+		stop: stop, done: make(chan error, 1), log: buffer}
+	server := kit.Server{Listener: requests, Health: health, Router: newRouter(log), TLS: certificate, Clients: []string{callerName},
+		Migrate: migrate, Drain: drain, Log: log}
 	go func() { r.done <- server.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-r.done })
 	return r
 }
 
+// get asks the module, as one who may call.
 func (r running) get(t *testing.T, path string) (int, string, http.Header) {
 	t.Helper()
-	response, err := http.Get(r.url + path)
+	return fetch(t, r.client, r.url+path)
+}
+
+// probe asks the health listener, without a certificate.
+func (r running) probe(t *testing.T, path string) (int, string) {
+	t.Helper()
+	code, body, _ := fetch(t, r.probes, r.health+path)
+	return code, body
+}
+
+func fetch(t *testing.T, client *http.Client, url string) (int, string, http.Header) {
+	t.Helper()
+	response, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +117,7 @@ func (r running) get(t *testing.T, path string) (int, string, http.Header) {
 
 func (r running) awaitReady(t *testing.T) {
 	t.Helper()
-	await(t, "readiness", func() bool { code, _, _ := r.get(t, "/readyz"); return code == http.StatusOK })
+	await(t, "readiness", func() bool { code, _ := r.probe(t, "/readyz"); return code == http.StatusOK })
 }
 
 func migrated(context.Context) error { return nil }
@@ -98,10 +137,10 @@ func TestReadinessFollowsMigrations(t *testing.T) {
 	proceed := make(chan struct{})
 	r := run(t, pgtest.Database(t), func(ctx context.Context) error { <-proceed; return migrate(ctx) }, 0,
 		func(router *kit.Router) { router.API("GET /api/hello", hello) })
-	if code, body, _ := r.get(t, "/readyz"); code != 503 || !strings.Contains(body, "migrations") {
+	if code, body := r.probe(t, "/readyz"); code != 503 || !strings.Contains(body, "migrations") {
 		t.Errorf("readyz = %d %q", code, body)
 	}
-	if code, _, _ := r.get(t, "/livez"); code != 200 {
+	if code, _ := r.probe(t, "/livez"); code != 200 {
 		t.Errorf("livez = %d", code)
 	}
 	if code, body, header := r.get(t, "/api/hello"); code != 503 || !strings.Contains(body, "starting") || header.Get("Retry-After") == "" {
@@ -119,10 +158,10 @@ func TestReadinessNeedsTheDatabase(t *testing.T) {
 	db.Host = t.TempDir() // nobody listens there
 	r := run(t, db, migrated, 0, func(*kit.Router) {})
 	await(t, "the database to be missed", func() bool {
-		code, body, _ := r.get(t, "/readyz")
+		code, body := r.probe(t, "/readyz")
 		return code == 503 && strings.Contains(body, "database does not answer")
 	})
-	if code, _, _ := r.get(t, "/livez"); code != 200 {
+	if code, _ := r.probe(t, "/livez"); code != 200 {
 		t.Error("a module must live while its database is away")
 	}
 }
@@ -142,7 +181,7 @@ func TestShutdownDropsNothing(t *testing.T) {
 	r.awaitReady(t)
 	slow := make(chan error, 1)
 	go func() {
-		response, err := http.Get(r.url + "/api/slow")
+		response, err := r.client.Get(r.url + "/api/slow")
 		if err == nil {
 			_, err = io.ReadAll(response.Body)
 			response.Body.Close()
@@ -151,8 +190,8 @@ func TestShutdownDropsNothing(t *testing.T) {
 	}()
 	<-entered
 	r.stop()
-	await(t, "unreadiness", func() bool { code, _, _ := r.get(t, "/readyz"); return code == 503 })
-	response, err := http.Get(r.url + "/api/hello")
+	await(t, "unreadiness", func() bool { code, _ := r.probe(t, "/readyz"); return code == 503 })
+	response, err := r.client.Get(r.url + "/api/hello")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +200,7 @@ func TestShutdownDropsNothing(t *testing.T) {
 		t.Errorf("while draining: %d, the client told to leave: %v", response.StatusCode, response.Close)
 	}
 	await(t, "the listener to close", func() bool {
-		connection, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+		connection, err := net.Dial("tcp", strings.TrimPrefix(r.url, "https://"))
 		if err == nil {
 			connection.Close()
 		}
@@ -220,7 +259,7 @@ func TestErrorsBecomeAnswers(t *testing.T) {
 	}
 	request, _ := http.NewRequest(http.MethodPost, r.url+"/api/write", nil)
 	request.Header.Set("Sec-Fetch-Site", "cross-site")
-	response, err := http.DefaultClient.Do(request)
+	response, err := r.client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +293,7 @@ func TestBrokenAnswersAreCut(t *testing.T) {
 	})
 	r.awaitReady(t)
 	for _, path := range []string{"/api/fails", "/api/crashes"} {
-		response, err := http.Get(r.url + path)
+		response, err := r.client.Get(r.url + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +306,7 @@ func TestBrokenAnswersAreCut(t *testing.T) {
 	ctx, leave := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer leave()
 	request, _ := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/api/waits", nil)
-	if response, err := http.DefaultClient.Do(request); err == nil {
+	if response, err := r.client.Do(request); err == nil {
 		response.Body.Close()
 		t.Error("the client did not leave")
 	}
@@ -284,7 +323,7 @@ func TestLogAndMetricsHoldNoPaths(t *testing.T) {
 	r.awaitReady(t)
 	request, _ := http.NewRequest(http.MethodGet, r.url+"/api/cases/secret-id?q=secret-name", nil)
 	request.Header.Set("X-Request-Id", "abc-123")
-	response, err := http.DefaultClient.Do(request)
+	response, err := r.client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +332,7 @@ func TestLogAndMetricsHoldNoPaths(t *testing.T) {
 		t.Error("the caller's request id is lost")
 	}
 	r.get(t, "/secret-path")
-	_, metrics, _ := r.get(t, "/metrics")
+	_, metrics := r.probe(t, "/metrics")
 	await(t, "the log line", func() bool { return strings.Contains(r.log.String(), `"request_id":"abc-123"`) })
 	for name, text := range map[string]string{"log": r.log.String(), "metrics": metrics} {
 		if strings.Contains(text, "secret") {
