@@ -10,9 +10,11 @@ import (
 
 // health answers the kubelet's questions.
 type health struct {
-	ping     func(context.Context) error
-	migrated atomic.Bool // the schema is up to date
-	draining atomic.Bool // still serves, but asks for no new work
+	ping func(context.Context) error
+	// credentials says why there are none; nil when none are needed.
+	credentials func() string
+	migrated    atomic.Bool // the schema is up to date
+	draining    atomic.Bool // still serves, but asks for no new work
 }
 
 // live says that the process answers. It does not ask the database: restarting
@@ -34,6 +36,8 @@ func (h *health) unready(ctx context.Context) string {
 	switch {
 	case h.draining.Load():
 		return "shutting down"
+	case h.credentials != nil && h.credentials() != "":
+		return h.credentials()
 	case !h.migrated.Load():
 		return "database migrations are not finished"
 	}
