@@ -41,12 +41,15 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	pool, err := kit.OpenDatabase(ctx, env.Database)
+	vault := kit.OpenVault(env.Vault, log)
+	defer vault.Close() // last: what was asked of it ends with it
+	pool, err := kit.OpenDatabase(ctx, env.Database, vault)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	app, err := casemanagement.NewApp(settings, pool, time.Now)
+	keys := kit.NewKeyring(pool, vault, log)
+	app, err := casemanagement.NewApp(settings, pool, keys, time.Now)
 	if err != nil {
 		return err
 	}
@@ -58,13 +61,16 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	router := app.Router(log)
+	router.UseVault(vault)
+	go keys.Keep(ctx)
 	go app.Tidy(ctx, log)
 	return kit.Server{
 		Listener: requests,
 		Health:   health,
 		TLS:      certificate,
 		Clients:  env.TLSClients,
-		Router:   app.Router(log),
+		Router:   router,
 		Migrate:  app.Migrate,
 		Drain:    drain,
 		Log:      log,

@@ -100,7 +100,7 @@ func (a *App) createCase(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	result, err := once(r.Context(), a.pool, attempt, now, func(tx pgx.Tx) (answer, error) {
-		c, err := fileCase(r.Context(), tx, a.settings, filing, now)
+		c, err := fileCase(r.Context(), tx, a.settings, a.keys.Own(), filing, now)
 		if err != nil {
 			return answer{}, err
 		}
@@ -222,7 +222,7 @@ func (a *App) getDocument(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return copyContent(r.Context(), a.pool, document, w)
+	return sendContent(r.Context(), a.pool, a.keys, document, w)
 }
 
 // setHeaders describes the content to the browser, which must save it and

@@ -3,6 +3,7 @@ package casemanagement
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -21,6 +22,7 @@ var files embed.FS
 type App struct {
 	settings *Settings
 	pool     *pgxpool.Pool
+	keys     *kit.Keyring
 	pages    *kit.Pages
 	now      func() time.Time
 	// bodies bounds the memory that filings under way may use together.
@@ -29,7 +31,7 @@ type App struct {
 }
 
 // NewApp prepares the application. now is time.Now outside tests.
-func NewApp(settings *Settings, pool *pgxpool.Pool, now func() time.Time) (*App, error) {
+func NewApp(settings *Settings, pool *pgxpool.Pool, keys *kit.Keyring, now func() time.Time) (*App, error) {
 	pages, err := kit.NewPages(settings.Tenant, files)
 	if err != nil {
 		return nil, fmt.Errorf("prepare pages: %w", err)
@@ -40,6 +42,7 @@ func NewApp(settings *Settings, pool *pgxpool.Pool, now func() time.Time) (*App,
 	return &App{
 		settings: settings,
 		pool:     pool,
+		keys:     keys,
 		pages:    pages,
 		now:      func() time.Time { return now().In(location) },
 		bodies:   semaphore.NewWeighted(maxBody),
@@ -63,27 +66,38 @@ func (a *App) Router(log *slog.Logger) *kit.Router {
 	return router
 }
 
-// Migrate brings the database to this version's schema.
+// Migrate brings the database to this version's schema and gets the keys of its
+// documents.
 func (a *App) Migrate(ctx context.Context) error {
 	migrations, err := fs.Sub(files, "migrations")
 	if err != nil {
 		return fmt.Errorf("find migrations: %w", err)
 	}
-	return kit.Migrate(ctx, a.pool, migrations)
+	if err := kit.Migrate(ctx, a.pool, migrations); err != nil {
+		return err
+	}
+	return a.keys.Prepare(ctx)
 }
 
-// Tidy removes what is no longer needed, once an hour until ctx ends.
+// Tidy encrypts what is not yet and removes what is no longer needed, once at
+// the start and then once an hour until ctx ends.
 func (a *App) Tidy(ctx context.Context, log *slog.Logger) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-a.keys.Ready():
+	}
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
 	for {
+		err := errors.Join(a.sealOld(ctx), forgetAnswers(ctx, a.pool, a.now()))
+		if err != nil && ctx.Err() == nil {
+			log.Error("tidying failed", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := forgetAnswers(ctx, a.pool, a.now()); err != nil {
-				log.Error("tidying failed", "error", err)
-			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package casemanagement
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,13 +67,36 @@ type service struct {
 
 func openPool(t testing.TB, db kit.Database) *pgxpool.Pool {
 	t.Helper()
-	pool, err := kit.OpenDatabase(context.Background(), db)
+	pool, err := kit.OpenDatabase(context.Background(), db, pgtest.Owner(db))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
 	return pool
 }
+
+// testKeys wraps nothing, for tests of other things.
+func testKeys(pool *pgxpool.Pool) *kit.Keyring {
+	return kit.NewKeyring(pool, openWrapper{}, slog.New(slog.DiscardHandler))
+}
+
+type openWrapper struct{}
+
+func (openWrapper) NewKey(context.Context) ([]byte, string, error) {
+	plain := make([]byte, 32)
+	_, _ = rand.Read(plain)
+	return plain, "vault:v1:" + base64.StdEncoding.EncodeToString(plain), nil
+}
+
+func (openWrapper) Unwrap(_ context.Context, wrapped []string) ([][]byte, error) {
+	plain := make([][]byte, len(wrapped))
+	for i, text := range wrapped {
+		plain[i], _ = base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "vault:v1:"))
+	}
+	return plain, nil
+}
+
+func (openWrapper) Rewrap(_ context.Context, wrapped []string) ([]string, error) { return wrapped, nil }
 
 // start runs the module as cmd/casemanagement does.
 func start(t testing.TB) *service {
@@ -84,7 +109,8 @@ func startOn(t testing.TB, db kit.Database) *service {
 	clock := &atomic.Pointer[time.Time]{}
 	now := time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
 	clock.Store(&now)
-	app, err := NewApp(testSettings(t), openPool(t, db), func() time.Time { return *clock.Load() })
+	pool := openPool(t, db)
+	app, err := NewApp(testSettings(t), pool, testKeys(pool), func() time.Time { return *clock.Load() })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -71,8 +70,8 @@ func scanSummary(row pgx.CollectableRow) (Summary, error) {
 
 // fileCase stores a checked filing and gives it its number. now is in the
 // tenant's time zone.
-func fileCase(ctx context.Context, tx pgx.Tx, settings *Settings, filing Filing, now time.Time) (Case, error) {
-	documents, err := storeContents(ctx, tx, filing.Documents)
+func fileCase(ctx context.Context, tx pgx.Tx, settings *Settings, key kit.Key, filing Filing, now time.Time) (Case, error) {
+	documents, err := storeContents(ctx, tx, key, filing.Documents)
 	if err != nil {
 		return Case{}, err
 	}
@@ -113,8 +112,8 @@ func fileCase(ctx context.Context, tx pgx.Tx, settings *Settings, filing Filing,
 	return c, nil
 }
 
-// storeContents writes the documents' bytes and describes them.
-func storeContents(ctx context.Context, tx pgx.Tx, uploads []Upload) ([]Document, error) {
+// storeContents writes the documents' bytes, encrypted, and describes them.
+func storeContents(ctx context.Context, tx pgx.Tx, key kit.Key, uploads []Upload) ([]Document, error) {
 	documents := make([]Document, len(uploads))
 	for i, upload := range uploads {
 		sum := sha256.Sum256(upload.Content)
@@ -122,8 +121,12 @@ func storeContents(ctx context.Context, tx pgx.Tx, uploads []Upload) ([]Document
 			ID: uuid.New(), Name: upload.Name, MediaType: upload.MediaType,
 			Size: int64(len(upload.Content)), SHA256: hex.EncodeToString(sum[:]),
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO document_content (id, content) VALUES ($1, $2)`,
-			documents[i].ID, upload.Content); err != nil {
+		sealed, err := sealContent(key, documents[i].ID, upload.Content)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO document_content (id, content, key_id) VALUES ($1, $2, $3)`,
+			documents[i].ID, sealed, key.ID); err != nil {
 			return nil, fmt.Errorf("store document: %w", err)
 		}
 	}
@@ -224,23 +227,4 @@ func readDocument(ctx context.Context, pool *pgxpool.Pool, caseID, id uuid.UUID)
 		return Document{}, fmt.Errorf("read document: %w", err)
 	}
 	return document, nil
-}
-
-// chunkBytes is how much of a document is in memory at once while it is read.
-const chunkBytes = 256 << 10
-
-// copyContent writes a document's bytes to w.
-func copyContent(ctx context.Context, pool *pgxpool.Pool, document Document, w io.Writer) error {
-	for offset := int64(0); offset < document.Size; offset += chunkBytes {
-		var chunk []byte
-		err := pool.QueryRow(ctx, `SELECT substring(content FROM $2 FOR $3) FROM document_content WHERE id = $1`,
-			document.ID, offset+1, chunkBytes).Scan(&chunk)
-		if err != nil {
-			return fmt.Errorf("read document content: %w", err)
-		}
-		if _, err := w.Write(chunk); err != nil {
-			return fmt.Errorf("send document: %w", err)
-		}
-	}
-	return nil
 }

@@ -68,7 +68,7 @@ func TestNumbersAreGaplessUnderConcurrency(t *testing.T) {
 				switch random.IntN(4) {
 				case 0: // fails after the number was taken
 					_, err := once(context.Background(), s.pool, attempt{route: "test", key: fmt.Sprint(client, i), hash: []byte{1}}, s.now(), func(tx pgx.Tx) (answer, error) {
-						if _, err := fileCase(context.Background(), tx, s.settings, checked, s.now()); err != nil {
+						if _, err := fileCase(context.Background(), tx, s.settings, s.keys.Own(), checked, s.now()); err != nil {
 							return answer{}, err
 						}
 						return answer{}, errDeliberate
@@ -333,7 +333,8 @@ func TestTwoReplicasStartAtOnce(t *testing.T) {
 	db := pgtest.Database(t)
 	var group errgroup.Group
 	for range 2 {
-		app, err := NewApp(testSettings(t), openPool(t, db), time.Now)
+		pool := openPool(t, db)
+		app, err := NewApp(testSettings(t), pool, testKeys(pool), time.Now)
 		if err != nil {
 			t.Fatal(err)
 		}

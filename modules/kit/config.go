@@ -16,18 +16,37 @@ import (
 type Env struct {
 	Serving
 	Database Database
+	Vault    VaultSettings
 }
 
-// Database says where the module's database is. The password is in a file and
-// is read again for each new connection, so that it may be changed while the
-// module runs.
+// Database says where the module's database is. Who connects is asked of
+// Credentials.
 type Database struct {
-	Host         string
-	Port         uint16
-	Name         string
-	User         string
-	SSLMode      string
-	PasswordFile string
+	Host    string
+	Port    uint16
+	Name    string
+	SSLMode string
+	// RootCert is the file of the authority that the server's certificate is
+	// checked against, read again for each new connection; the public
+	// authorities when empty.
+	RootCert string
+}
+
+// VaultSettings says where Vault is and as whom the module signs in.
+type VaultSettings struct {
+	Address string
+	// CACert is the file of the authority of Vault's certificate; the public
+	// authorities when empty.
+	CACert string
+	// LoginPath takes {"role", "jwt"}, for example auth/kubernetes/login.
+	LoginPath string
+	Role      string
+	// JWTFile is the pod's own short-lived token; the kubelet exchanges it.
+	JWTFile string
+	// Mount is the prefix of the tenant's engines.
+	Mount string
+	// Name of the module: its database role and its transit key.
+	Name string
 }
 
 // ReadEnv reads the environment through get (os.Getenv outside tests) and
@@ -54,11 +73,19 @@ func ReadEnv(get func(string) string) (Env, error) {
 	env := Env{
 		Serving: serving,
 		Database: Database{
-			Host:         required("DATABASE_HOST"),
-			Name:         required("DATABASE_NAME"),
-			User:         required("DATABASE_USER"),
-			SSLMode:      optional("DATABASE_SSLMODE", "require"),
-			PasswordFile: required("DATABASE_PASSWORD_FILE"),
+			Host:     required("DATABASE_HOST"),
+			Name:     required("DATABASE_NAME"),
+			SSLMode:  optional("DATABASE_SSLMODE", "verify-full"),
+			RootCert: get("DATABASE_ROOT_CERT"),
+		},
+		Vault: VaultSettings{
+			Address:   required("VAULT_ADDR"),
+			CACert:    get("VAULT_CACERT"),
+			LoginPath: required("VAULT_LOGIN_PATH"),
+			Role:      required("VAULT_ROLE"),
+			JWTFile:   required("VAULT_JWT_FILE"),
+			Mount:     required("VAULT_MOUNT"),
+			Name:      required("VAULT_NAME"),
 		},
 	}
 	port, err := strconv.ParseUint(optional("DATABASE_PORT", "5432"), 10, 16)
@@ -66,6 +93,9 @@ func ReadEnv(get func(string) string) (Env, error) {
 		faults = append(faults, errors.New("environment variable DATABASE_PORT must be a port number"))
 	}
 	env.Database.Port = uint16(port)
+	if env.Database.RootCert != "" && env.Database.SSLMode != "verify-full" {
+		faults = append(faults, errors.New("environment variable DATABASE_SSLMODE must be verify-full when there is a DATABASE_ROOT_CERT"))
+	}
 	return env, errors.Join(faults...)
 }
 

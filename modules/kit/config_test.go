@@ -12,22 +12,30 @@ import (
 
 func TestReadEnv(t *testing.T) {
 	full := map[string]string{
-		"DATABASE_HOST": "db", "DATABASE_NAME": "n", "DATABASE_USER": "u", "DATABASE_PASSWORD_FILE": "/p",
 		"TLS_DIR": "/tls", "TLS_CLIENTS": "a.justice-x.svc, b.justice-x.svc",
+		"DATABASE_HOST": "db", "DATABASE_NAME": "n", "DATABASE_ROOT_CERT": "/ca",
+		"VAULT_ADDR": "https://v", "VAULT_LOGIN_PATH": "auth/jwt/login", "VAULT_ROLE": "r", "VAULT_JWT_FILE": "/t",
+		"VAULT_MOUNT": "tenants/x", "VAULT_NAME": "m",
 	}
-	env, err := kit.ReadEnv(func(name string) string { return full[name] })
+	read := func() (kit.Env, error) { return kit.ReadEnv(func(name string) string { return full[name] }) }
+	env, err := read()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := kit.Env{
 		Serving: kit.Serving{ListenAddress: ":8443", HealthAddress: ":8081", TLSDir: "/tls",
 			TLSClients: []string{"a.justice-x.svc", "b.justice-x.svc"}, ConfigFile: "/etc/ejustice/config.json"},
-		Database: kit.Database{Host: "db", Port: 5432, Name: "n", User: "u", SSLMode: "require", PasswordFile: "/p"}}
+		Database: kit.Database{Host: "db", Port: 5432, Name: "n", SSLMode: "verify-full", RootCert: "/ca"},
+		Vault:    kit.VaultSettings{Address: "https://v", LoginPath: "auth/jwt/login", Role: "r", JWTFile: "/t", Mount: "tenants/x", Name: "m"}}
 	if !reflect.DeepEqual(env, want) {
 		t.Errorf("got %+v, want %+v", env, want)
 	}
+	full["DATABASE_SSLMODE"] = "require"
+	if _, err := read(); err == nil || !strings.Contains(err.Error(), "verify-full") {
+		t.Errorf("an authority that nothing is checked against: %v", err)
+	}
 	_, err = kit.ReadEnv(func(name string) string { return map[string]string{"DATABASE_PORT": "x"}[name] })
-	for _, name := range []string{"DATABASE_HOST", "DATABASE_NAME", "DATABASE_USER", "DATABASE_PASSWORD_FILE", "DATABASE_PORT", "TLS_DIR"} {
+	for _, name := range []string{"DATABASE_HOST", "DATABASE_NAME", "DATABASE_PORT", "VAULT_ADDR", "VAULT_LOGIN_PATH", "VAULT_ROLE", "VAULT_JWT_FILE", "VAULT_MOUNT", "VAULT_NAME", "TLS_DIR"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error does not name %s: %v", name, err)
 		}

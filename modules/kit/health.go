@@ -17,9 +17,11 @@ type Check struct {
 
 // health answers the kubelet's questions.
 type health struct {
-	checks   []Check
-	migrated atomic.Bool // the schema is up to date
-	draining atomic.Bool // still serves, but asks for no new work
+	checks []Check
+	// credentials says why there are none; nil when none are needed.
+	credentials func() string
+	migrated    atomic.Bool // the schema is up to date
+	draining    atomic.Bool // still serves, but asks for no new work
 }
 
 // live says that the process answers. It asks nothing else: restarting a module
@@ -41,6 +43,8 @@ func (h *health) unready(ctx context.Context) string {
 	switch {
 	case h.draining.Load():
 		return "shutting down"
+	case h.credentials != nil && h.credentials() != "":
+		return h.credentials()
 	case !h.migrated.Load():
 		return "database migrations are not finished"
 	}

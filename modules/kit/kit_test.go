@@ -30,7 +30,7 @@ var module = fstest.MapFS{
 
 func openPool(t testing.TB, db kit.Database) *pgxpool.Pool {
 	t.Helper()
-	pool, err := kit.OpenDatabase(context.Background(), db)
+	pool, err := kit.OpenDatabase(context.Background(), db, pgtest.Owner(db))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,31 +41,53 @@ func Run(m *testing.M) int {
 	return m.Run()
 }
 
+// Credentials connect as one user for ever, for tests of other things.
+type Credentials struct{ User, Password string }
+
+// DatabaseUser implements kit.Credentials.
+func (c Credentials) DatabaseUser(context.Context) (user, password string, err error) {
+	return c.User, c.Password, nil
+}
+
+// Refused implements kit.Credentials.
+func (Credentials) Refused(string) {}
+
+// WhenReplaced implements kit.Credentials.
+func (Credentials) WhenReplaced(func()) {}
+
+// Owner connects as the owner of a database that Database made.
+func Owner(db kit.Database) Credentials { return Credentials{User: db.Name, Password: password} }
+
+// password of every owner.
+const password = "test"
+
+// Admin is how an administrator connects to the server.
+func Admin() string { return fmt.Sprintf("host=%s user=admin dbname=postgres", server) }
+
 // Database makes an empty database that belongs to a role of its own, as a
 // module's does.
 func Database(t testing.TB) kit.Database {
 	t.Helper()
 	ctx := context.Background()
-	admin, err := pgx.Connect(ctx, fmt.Sprintf("host=%s user=admin dbname=postgres", server))
+	admin, err := pgx.Connect(ctx, Admin())
 	if err != nil {
 		t.Fatalf("connect to the test server: %v", err)
 	}
 	defer admin.Close(ctx)
 	name := fmt.Sprintf("test_%d", databases.Add(1))
 	for _, statement := range []string{
-		"CREATE ROLE " + name + " LOGIN",
+		"CREATE ROLE " + name + " LOGIN PASSWORD '" + password + "'",
 		"CREATE DATABASE " + name + " OWNER " + name,
 	} {
 		if _, err := admin.Exec(ctx, statement); err != nil {
 			t.Fatalf("make test database: %v", err)
 		}
 	}
-	password := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(password, []byte("not asked for on the local socket\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return kit.Database{Host: server, Port: 5432, Name: name, User: name, SSLMode: "disable", PasswordFile: password}
+	return kit.Database{Host: server, Port: 5432, Name: name, SSLMode: "disable"}
 }
+
+// access has everybody but the administrator show a password.
+const access = "local all admin trust\nlocal all all scram-sha-256\n"
 
 func start() (stop func(), err error) {
 	bin, err := findBin()
@@ -89,6 +111,10 @@ func start() (stop func(), err error) {
 	if output, err := initdb.CombinedOutput(); err != nil {
 		remove()
 		return nil, fmt.Errorf("initdb: %w\n%s", err, output)
+	}
+	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(access), 0o600); err != nil {
+		remove()
+		return nil, fmt.Errorf("say who may connect: %w", err)
 	}
 	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir,
 		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=fatal")
