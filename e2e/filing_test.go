@@ -51,7 +51,7 @@ func (s *session) do(ctx context.Context, call func(*tenant.CaseManagement) erro
 	return cluster.Await(ctx, 2*time.Minute, func(ctx context.Context) (bool, error) {
 		if s.cm == nil {
 			var err error
-			if s.cm, s.done, err = cluster.Forward(ctx, s.namespace, module); err != nil {
+			if s.cm, s.done, err = cluster.FrontDoor(ctx, s.namespace); err != nil {
 				return false, err
 			}
 		}

@@ -48,21 +48,23 @@ func TestIsolation(t *testing.T) {
 		})
 	})
 
-	serviceB, databaseB := module+"."+nsB+".svc 8080", "database-rw."+nsB+".svc 5432"
+	doorB, serviceB, databaseB := v1alpha1.ModuleFrontDoor+"."+nsB+".svc 443", module+"."+nsB+".svc 8443", "database-rw."+nsB+".svc 5432"
 	attempts := []string{
-		serviceB, addressOf(t, nsB, client.MatchingLabels{v1alpha1.LabelModule: module}) + " 8080",
+		doorB, serviceB, addressOf(t, nsB, client.MatchingLabels{v1alpha1.LabelModule: module}) + " 8443",
+		addressOf(t, nsB, client.MatchingLabels{v1alpha1.LabelModule: module}) + " 8081", // metrics
+		"vault.vault.svc 8200",
 		databaseB, addressOf(t, nsB, client.MatchingLabels{"cnpg.io/cluster": "database"}) + " 5432",
 		addressOf(t, nsB, client.MatchingLabels{"cnpg.io/cluster": "database"}) + " 8000",
 		addressOf(t, operatorNamespace, client.MatchingLabels{"app.kubernetes.io/name": "ejustice-operator"}) + " 8080",
 	}
-	t.Run("from the front door modules are reached, databases are not", func(t *testing.T) {
-		got := try(t, front, nil, []string{serviceB, databaseB})
-		if !got[serviceB] || got[databaseB] {
+	t.Run("from outside the front door is reached, modules and databases are not", func(t *testing.T) {
+		got := try(t, front, nil, []string{doorB, serviceB, databaseB})
+		if !got[doorB] || got[serviceB] || got[databaseB] {
 			t.Errorf("reached: %v", got)
 		}
 	})
 	t.Run("from a pod of a tenant nothing is reached", func(t *testing.T) {
-		all := append([]string{"kubernetes.default.svc 443", module + "." + nsA + ".svc 8080", "database-rw." + nsA + ".svc 5432"}, attempts...)
+		all := append([]string{"kubernetes.default.svc 443", module + "." + nsA + ".svc 8443", "database-rw." + nsA + ".svc 5432"}, attempts...)
 		for attempt, reached := range try(t, nsA, nil, all) {
 			if reached {
 				t.Errorf("%s is reached", attempt)

@@ -19,8 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-const module = "casemanagement"
-
 func main() {
 	country := flag.String("country", "palestine", "which of config/samples to run: palestine, cote-divoire or saint-lucia")
 	flag.Parse()
@@ -56,7 +54,7 @@ func run(ctx context.Context, country string) error {
 		return fmt.Errorf("%w; look at it with: kubectl describe justicetenant %s", err, t.Name)
 	}
 	namespace := v1alpha1.NamespaceFor(t.Name)
-	cm, done, err := c.Forward(ctx, namespace, module)
+	cm, done, err := c.FrontDoor(ctx, namespace)
 	if err != nil {
 		return err
 	}
@@ -97,23 +95,33 @@ func fileAll(ctx context.Context, cm *tenant.CaseManagement, cases *tenant.Cases
 
 func sayWhereToLook(ctx context.Context, c *tenant.Cluster, namespace string) error {
 	var service corev1.Service
-	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: module}, &service); err != nil {
+	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: v1alpha1.ModuleFrontDoor}, &service); err != nil {
 		return err
 	}
-	fmt.Println("\nWhere to look:")
-	if address := net.JoinHostPort(service.Spec.ClusterIP, "8080"); reachable(address) {
-		fmt.Printf("  http://%s/                    in a browser on this machine\n", address)
-		fmt.Printf("  curl http://%s/api/v1/cases   the same cases as data\n", address)
+	site, err := c.PublicSite(ctx, namespace)
+	if err != nil {
+		return err
 	}
-	fmt.Printf(`  kubectl -n %s port-forward service/%s 8080    from anywhere; then http://localhost:8080/
+	const authority = "_artifacts/demo-authority.pem"
+	if err := os.WriteFile(authority, site.Authority, 0o644); err != nil {
+		return fmt.Errorf("writing the authority of the public certificate: %w", err)
+	}
+	fmt.Printf("\nWhere to look: https://%s/\n", site.Domain)
+	address := service.Spec.ClusterIP
+	if reachable(net.JoinHostPort(address, "443")) {
+		fmt.Printf("  curl --cacert %s --resolve %s:443:%s https://%[2]s/api/v1/cases\n", authority, site.Domain, address)
+		fmt.Printf("  for a browser on this machine: echo '%s %s' >> /etc/hosts, and let it trust %s\n", address, site.Domain, authority)
+	}
+	fmt.Printf(`  from anywhere: kubectl -n %s port-forward service/%s 8443:443, and the name in the hosts file as 127.0.0.1
 There is no sign-in yet: whoever reaches this address reads everything. File no real case.
 
 What to try next (in a shell with: eval "$(make -s env)"):
   kubectl get justicetenants
-  kubectl -n %[1]s get courtmodules,pods
-  kubectl -n %[1]s delete courtmodule %[2]s     the tenant brings it back, with every case
+  kubectl -n %[1]s get courtmodules,pods,certificates
+  kubectl annotate justicetenant --all ejustice.dev/rotate=$(date +%%F)     new keys, credentials and certificates
+  kubectl -n %[1]s delete courtmodule casemanagement     the tenant brings it back, with every case
   make demo COUNTRY=cote-divoire
-`, namespace, module)
+`, namespace, v1alpha1.ModuleFrontDoor)
 	return nil
 }
 
