@@ -32,7 +32,8 @@ func withRequestID(w http.ResponseWriter, r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 }
 
-func requestID(ctx context.Context) string {
+// RequestID is the id of the request that ctx belongs to.
+func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
 }

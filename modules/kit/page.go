@@ -105,7 +105,7 @@ func (p *Page) NameOf(names map[string]string) string {
 func (p *Page) TimeZone() string { return p.tenant.TimeZone }
 
 // Style is the address of the style sheet.
-func (p *Page) Style() string { return "/static/" + styleVersion + "/style.css" }
+func (p *Page) Style() string { return stylePath }
 
 // Switch is one entry of the language switch.
 type Switch struct {
@@ -145,7 +145,7 @@ func (p *Pages) renderError(w http.ResponseWriter, r *http.Request, status int) 
 	page := p.Page(w, r)
 	kind := strconv.Itoa(status)
 	switch status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusServiceUnavailable:
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMisdirectedRequest, http.StatusServiceUnavailable:
 	case http.StatusMethodNotAllowed:
 		kind = "404"
 	default:

@@ -79,9 +79,6 @@ func asProblem(err error) *Problem {
 }
 
 func (p *Problem) write(w http.ResponseWriter) {
-	if p.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
-	}
 	writeJSON(w, p.Status, "application/problem+json", p)
 }
 

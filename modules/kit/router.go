@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +26,7 @@ type Router struct {
 	metrics *metrics
 	health  *health
 	origin  *http.CrossOriginProtection
+	forward http.HandlerFunc // takes every request when it is set
 }
 
 // NewRouter makes a router that already serves the style sheet and answers
@@ -39,7 +41,9 @@ func NewRouter(log *slog.Logger, pages *Pages, checks ...Check) *Router {
 		health:  &health{checks: checks},
 		origin:  http.NewCrossOriginProtection(),
 	}
-	router.handle("GET /static/{version}/style.css", serveStyle)
+	router.handle("GET /static/{version}/style.css", func(w http.ResponseWriter, r *http.Request) {
+		serveStyle(w, r, r.PathValue("version"))
+	})
 	router.mux.HandleFunc("/", router.observed("unknown", router.answer(router.unknown, router.pageError)))
 	router.mux.HandleFunc("/api/", router.observed("unknown", router.answer(router.unknown, router.apiError)))
 	return router
@@ -63,6 +67,22 @@ func (router *Router) Page(pattern string, handler Handler) {
 	router.handle(pattern, router.whenReady(router.answer(handler, router.pageError), router.pageError))
 }
 
+// Forward gives every request to handler, with the address as the client wrote
+// it, instead of to routes: for a module that stands before others. Whatever it
+// passes on keeps the headers it came with. Errors are answered as problems below
+// /api/ and as pages elsewhere. route says how a request is called in the log and
+// the metrics: one of few names, never a path.
+func (router *Router) Forward(route func(*http.Request) string, handler Handler) {
+	fail := func(w http.ResponseWriter, r *http.Request, err error) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			router.apiError(w, r, err)
+			return
+		}
+		router.pageError(w, r, err)
+	}
+	router.forward = router.observedBy(route, router.whenReady(router.answer(handler, fail), fail))
+}
+
 // probes serves what the kubelet and the monitoring ask, on a listener of its
 // own: nobody else reaches it, and nothing else is there.
 func (router *Router) probes() http.Handler {
@@ -83,23 +103,31 @@ func (router *Router) handle(pattern string, handler http.HandlerFunc) {
 
 func (router *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = withRequestID(w, r)
-	setSecurityHeaders(w.Header())
 	if router.health.draining.Load() {
 		// Ask the client to come back on a new connection, to another replica.
 		w.Header().Set("Connection", "close")
 	}
+	if router.forward != nil {
+		router.forward(w, r)
+		return
+	}
+	setSecurityHeaders(w.Header())
 	router.mux.ServeHTTP(w, r)
 }
 
 // observed logs and measures a route.
 func (router *Router) observed(route string, next http.HandlerFunc) http.HandlerFunc {
+	return router.observedBy(func(*http.Request) string { return route }, next)
+}
+
+func (router *Router) observedBy(name func(*http.Request) string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
+		start, route := time.Now(), name(r)
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() {
 			crash := recover()
 			if crash != nil && crash != http.ErrAbortHandler {
-				router.log.Error("request crashed", "route", route, "request_id", requestID(r.Context()),
+				router.log.Error("request crashed", "route", route, "request_id", RequestID(r.Context()),
 					"panic", fmt.Sprintf("%T", crash), "stack", string(debug.Stack()))
 				if recorder.status == 0 {
 					router.apiError(recorder, r, fmt.Errorf("crash in %s", route))
@@ -110,7 +138,7 @@ func (router *Router) observed(route string, next http.HandlerFunc) http.Handler
 			took := time.Since(start)
 			router.metrics.observe(route, recorder.code(), took)
 			router.log.Info("request", "route", route, "method", r.Method, "status", recorder.code(),
-				"duration_ms", took.Milliseconds(), "bytes", recorder.bytes, "request_id", requestID(r.Context()))
+				"duration_ms", took.Milliseconds(), "bytes", recorder.bytes, "request_id", RequestID(r.Context()))
 			if crash == http.ErrAbortHandler {
 				panic(crash)
 			}
@@ -134,7 +162,7 @@ func (router *Router) answer(handler Handler, fail failure) http.HandlerFunc {
 			recorder.status = statusClientGone
 			panic(http.ErrAbortHandler)
 		case recorder.status != 0:
-			router.log.Error("answer cut", "error", err, "request_id", requestID(r.Context()))
+			router.log.Error("answer cut", "error", err, "request_id", RequestID(r.Context()))
 			panic(http.ErrAbortHandler)
 		default:
 			fail(w, r, err)
@@ -165,7 +193,7 @@ func (router *Router) apiError(w http.ResponseWriter, r *http.Request, err error
 func (router *Router) pageError(w http.ResponseWriter, r *http.Request, err error) {
 	problem := router.prepareError(w, r, err)
 	if err := router.pages.renderError(w, r, problem.Status); err != nil {
-		router.log.Error("error page failed", "error", err, "request_id", requestID(r.Context()))
+		router.log.Error("error page failed", "error", err, "request_id", RequestID(r.Context()))
 		problem.write(w)
 	}
 }
@@ -173,12 +201,15 @@ func (router *Router) pageError(w http.ResponseWriter, r *http.Request, err erro
 func (router *Router) prepareError(w http.ResponseWriter, r *http.Request, err error) *Problem {
 	problem := asProblem(err)
 	if problem.Status >= http.StatusInternalServerError {
-		router.log.Error("request failed", "error", err, "request_id", requestID(r.Context()))
+		router.log.Error("request failed", "error", err, "request_id", RequestID(r.Context()))
 	}
 	for _, name := range []string{"Content-Encoding", "Content-Disposition", "ETag", "Location"} {
 		w.Header().Del(name)
 	}
-	w.Header().Set("Cache-Control", "no-store")
+	setSecurityHeaders(w.Header())
+	if problem.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(problem.RetryAfter))
+	}
 	return problem
 }
 
@@ -224,7 +255,7 @@ type statusRecorder struct {
 }
 
 func (s *statusRecorder) WriteHeader(status int) {
-	if s.status == 0 {
+	if s.status == 0 && status >= http.StatusOK { // below is said before the answer
 		s.status = status
 	}
 	s.ResponseWriter.WriteHeader(status)

@@ -19,11 +19,24 @@ var styleVersion = func() string {
 	return hex.EncodeToString(sum[:6])
 }()
 
-func serveStyle(w http.ResponseWriter, r *http.Request) {
+var stylePath = "/static/" + styleVersion + "/style.css"
+
+// ServeStyle answers if r asks for the style sheet of this version's pages: for
+// modules that pass on the others. It says whether it did.
+func ServeStyle(w http.ResponseWriter, r *http.Request) bool {
+	if r.URL.Path != stylePath || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
+		return false
+	}
+	setSecurityHeaders(w.Header())
+	serveStyle(w, r, styleVersion)
+	return true
+}
+
+func serveStyle(w http.ResponseWriter, r *http.Request, version string) {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	// During a rolling update a page of one version may ask another for its style.
 	w.Header().Set("Cache-Control", "no-cache")
-	if r.PathValue("version") == styleVersion {
+	if version == styleVersion {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	// An error here means that the reader has gone.

@@ -218,27 +218,44 @@ type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 func (t *TLS) Transport(dial Dial) *http.Transport {
 	return &http.Transport{
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			name, _, err := net.SplitHostPort(address)
-			if err != nil {
-				return nil, fmt.Errorf("address of a module: %w", err)
+			connection, err := t.connect(ctx, dial, network, address)
+			if err == nil || ctx.Err() != nil {
+				return connection, err
 			}
-			ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-			defer cancel()
-			plain, err := dial(ctx, network, address)
-			if err != nil {
+			// The address may have been of a replica that has just gone. Nothing was sent,
+			// so that another attempt is safe for every request.
+			select {
+			case <-ctx.Done():
 				return nil, err
+			case <-time.After(100 * time.Millisecond):
 			}
-			connection := tls.Client(plain, t.Client(name))
-			if err := connection.HandshakeContext(ctx); err != nil {
-				return nil, errors.Join(err, plain.Close())
-			}
-			return connection, nil
+			return t.connect(ctx, dial, network, address)
 		},
 		MaxIdleConnsPerHost: 32,
 		// Well below the idle timeout of Server, so that it is we who close.
-		IdleConnTimeout:    30 * time.Second,
-		DisableCompression: true,
+		IdleConnTimeout: 30 * time.Second,
+		// Longer than a module's slowest statement.
+		ResponseHeaderTimeout: time.Minute,
+		DisableCompression:    true,
 	}
+}
+
+func (t *TLS) connect(ctx context.Context, dial Dial, network, address string) (net.Conn, error) {
+	name, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("address of a module: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	plain, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	connection := tls.Client(plain, t.Client(name))
+	if err := connection.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, plain.Close())
+	}
+	return connection, nil
 }
 
 // untrusted says whether the caller on a connection could not open it any more:
