@@ -12,6 +12,7 @@ import (
 	"ejustice.dev/operator/internal/helm"
 	"ejustice.dev/operator/internal/residency"
 	"ejustice.dev/operator/internal/status"
+	"ejustice.dev/operator/internal/vault"
 )
 
 var someObject = apply.FromContent(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "x"}})
@@ -30,6 +31,7 @@ func settledTenant() *tenantSnapshot {
 		liveCluster: servingCluster(), modules: []v1alpha1.CourtModule{m},
 		versions:  map[string]string{"casemanagement": testRelease},
 		inventory: &residency.Inventory{Resident: true},
+		secrets:   secretsState{credentialsSeen: true, locked: true, destroyed: true},
 	}
 }
 
@@ -63,7 +65,23 @@ func TestDecideTenant(t *testing.T) {
 		{"foreign namespace", func(s *tenantSnapshot) { s.namespace = namespaceForeign; s.frame = []apply.Object{someObject} }, tenantWait},
 		{"terminating namespace", func(s *tenantSnapshot) { s.namespace = namespaceTerminating; s.frame = []apply.Object{someObject} }, tenantWait},
 		{"frame differs", func(s *tenantSnapshot) { s.frame = []apply.Object{someObject}; s.cluster = &someObject }, tenantApply},
-		{"Secrets before the cluster", func(s *tenantSnapshot) { s.secrets = []apply.Object{someObject} }, tenantApply},
+		{"Vault before the certificates", func(s *tenantSnapshot) {
+			s.secrets.frame, s.secrets.pending = []vault.Change{{}}, []apply.Object{someObject}
+		}, tenantChangeVault},
+		{"certificates before the cluster", func(s *tenantSnapshot) {
+			s.secrets.pending, s.cluster = []apply.Object{someObject}, &someObject
+		}, tenantApply},
+		{"users of the database missing", func(s *tenantSnapshot) { s.secrets.credentials = []vault.Change{{}} }, tenantChangeVault},
+		{"Vault away", func(s *tenantSnapshot) { s.secrets.trouble = &vault.Error{} }, tenantWait},
+		{"a certificate not issued", func(s *tenantSnapshot) { s.secrets.complaints = []string{"x"} }, tenantWait},
+		{"rotation asked for", func(s *tenantSnapshot) {
+			s.tenant.Annotations = map[string]string{v1alpha1.AnnotationRotate: "now"}
+			s.tenant.Status.Release = testRelease
+		}, tenantRotate},
+		{"rotation done", func(s *tenantSnapshot) {
+			s.tenant.Annotations = map[string]string{v1alpha1.AnnotationRotate: "now"}
+			s.tenant.Status.Release, s.tenant.Status.Rotation = testRelease, "now"
+		}, tenantSettled},
 		{"cluster differs", func(s *tenantSnapshot) { s.cluster = &someObject }, tenantApply},
 		{"database missing", func(s *tenantSnapshot) { s.dbs = []apply.Object{someObject} }, tenantApply},
 		{"module missing", func(s *tenantSnapshot) { s.listed = []apply.Object{someObject} }, tenantApply},
@@ -77,6 +95,16 @@ func TestDecideTenant(t *testing.T) {
 		{"release missing", func(s *tenantSnapshot) { s.releaseProblem = &catalog.Problem{} }, tenantWait},
 
 		{"retain: modules first", func(s *tenantSnapshot) { deleting(s.tenant); s.hibernation = &someObject }, tenantWait},
+		{"retain: then Vault", func(s *tenantSnapshot) {
+			deleting(s.tenant)
+			stopModule(s)
+			s.hibernation, s.secrets.locked = &someObject, false
+		}, tenantLockVault},
+		{"retain: not without Vault", func(s *tenantSnapshot) {
+			deleting(s.tenant)
+			stopModule(s)
+			s.secrets.trouble = &vault.Error{}
+		}, tenantWait},
 		{"retain: then the database", func(s *tenantSnapshot) { deleting(s.tenant); stopModule(s); s.hibernation = &someObject }, tenantApply},
 		{"retain: then let go", func(s *tenantSnapshot) { deleting(s.tenant); stopModule(s) }, tenantRelease},
 		{"retain: never deletes", func(s *tenantSnapshot) { deleting(s.tenant); s.modules = nil }, tenantRelease},
@@ -94,11 +122,16 @@ func TestDecideTenant(t *testing.T) {
 			now := metav1.Now()
 			s.modules[0].DeletionTimestamp = &now
 		}, tenantWait},
+		{"delete: then access in Vault", func(s *tenantSnapshot) { deleteConfirmed(s); s.modules = nil; s.secrets.locked = false }, tenantLockVault},
 		{"delete: then the database", func(s *tenantSnapshot) { deleteConfirmed(s); s.modules = nil }, tenantDeleteDatabase},
 		{"delete: then the last pods end", func(s *tenantSnapshot) {
 			deleteConfirmed(s)
 			s.modules, s.liveCluster, s.podsLeft = nil, nil, true
 		}, tenantAwaitPods},
+		{"delete: then the keys", func(s *tenantSnapshot) {
+			deleteConfirmed(s)
+			s.modules, s.liveCluster, s.secrets.destroyed = nil, nil, false
+		}, tenantDestroyVault},
 		{"delete: then the namespace", func(s *tenantSnapshot) { deleteConfirmed(s); s.modules = nil; s.liveCluster = nil }, tenantDeleteNamespace},
 		{"delete: wait for the namespace", func(s *tenantSnapshot) { deleteConfirmed(s); s.namespace = namespaceTerminating }, tenantWait},
 		{"delete: then let go", func(s *tenantSnapshot) { deleteConfirmed(s); s.namespace = namespaceAbsent }, tenantRelease},
@@ -138,6 +171,7 @@ func TestDecideModule(t *testing.T) {
 		{"no finalizer", func(s *moduleSnapshot) { s.module.Finalizers = nil }, moduleAddFinalizer},
 		{"not installed", func(s *moduleSnapshot) { s.release = nil }, moduleInstall},
 		{"not installed, no database", func(s *moduleSnapshot) { s.release = nil; s.databaseReady = false }, moduleWait},
+		{"not installed, no certificate", func(s *moduleSnapshot) { s.release = nil; s.certificateMissing = "x" }, moduleWait},
 		{"installed, database away", func(s *moduleSnapshot) { s.databaseReady = false }, moduleSettled},
 		{"inputs changed", func(s *moduleSnapshot) { s.inputs = "new" }, moduleUpgrade},
 		{"failed", func(s *moduleSnapshot) { s.release.State = helm.Failed }, moduleUpgrade},

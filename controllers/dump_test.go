@@ -13,7 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ejustice.dev/operator/api/v1alpha1"
+	"ejustice.dev/operator/internal/certificates"
 	"ejustice.dev/operator/internal/database"
+	"ejustice.dev/operator/internal/vault"
 )
 
 // tenantKinds are the kinds of objects that a tenant's namespace holds.
@@ -25,6 +27,7 @@ var tenantKinds = []schema.GroupVersionKind{
 	{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
 	database.ClusterKind, database.DatabaseKind,
+	certificates.IssuerKind, certificates.CertificateKind,
 	v1alpha1.GroupVersion.WithKind("CourtModule"),
 }
 
@@ -59,7 +62,33 @@ func dump(t *testing.T, tenant string) []string {
 			add(&list.Items[i])
 		}
 	}
+	lines = append(lines, dumpVault(t, tenant)...)
 	slices.Sort(lines)
+	return lines
+}
+
+// dumpVault writes down what the tenant has in Vault.
+func dumpVault(t *testing.T, tenant string) []string {
+	t.Helper()
+	var lines []string
+	for path, mount := range mountsOf(t, tenant) {
+		lines = append(lines, "mount "+strings.ReplaceAll(path, tenant, "TENANT")+" "+mount.Type)
+	}
+	issuers, err := suite.vault.Root.Logical().ListWithContext(t.Context(), vault.Mount(tenant)+"/pki/issuers")
+	if err != nil || issuers == nil {
+		t.Fatalf("listing the tenant's authorities: %v", err)
+	}
+	lines = append(lines, fmt.Sprintf("%d authorities", len(issuers.Data["keys"].([]any))))
+	key := inVault(t, keyPath(tenant))
+	lines = append(lines, fmt.Sprintf("key %v version %v rotated after %v s", key["type"], key["latest_version"], key["auto_rotate_period"]))
+	for _, path := range []string{
+		moduleRole(tenant), "auth/jwt/role/" + vault.RoleFor(tenant, vault.CertificatesAccount),
+		"sys/policies/acl/" + vault.RoleFor(tenant, "casemanagement"), "sys/policies/acl/" + vault.RoleFor(tenant, vault.CertificatesAccount),
+		vault.Mount(tenant) + "/database/roles/casemanagement",
+		vault.Mount(tenant) + "/pki/roles/" + vault.RoleModules, vault.Mount(tenant) + "/pki/roles/" + vault.RoleDatabase,
+	} {
+		lines = append(lines, strings.ReplaceAll(strings.ReplaceAll(fmt.Sprint(path, inVault(t, path)), tenant, "TENANT"), strings.ReplaceAll(tenant, "-", "_"), "TENANT"))
+	}
 	return lines
 }
 

@@ -155,16 +155,6 @@ func get(t *testing.T, tenant string, kind schema.GroupVersionKind, name string,
 	}
 }
 
-func connectionSecret(t *testing.T, tenant string) *corev1.Secret {
-	t.Helper()
-	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: v1alpha1.NamespaceFor(tenant), Name: database.SecretFor("casemanagement")}
-	if err := suite.client.Get(t.Context(), key, secret); err != nil {
-		t.Fatalf("reading the connection Secret: %v", err)
-	}
-	return secret
-}
-
 // quiesce waits until the operator has been silent for a while.
 func quiesce(t *testing.T, o *operator) {
 	t.Helper()

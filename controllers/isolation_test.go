@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ejustice.dev/operator/api/v1alpha1"
+	"ejustice.dev/operator/internal/certificates"
 	"ejustice.dev/operator/internal/database"
 )
 
@@ -110,7 +111,7 @@ func TestWhatNobodyMayDoInATenantsNamespace(t *testing.T) {
 		"a role binding":       &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "tenant-viewer"}},
 		"a module's Service":   &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "casemanagement"}},
 		"a module's program":   &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "casemanagement"}},
-		"a connection Secret":  &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: database.SecretFor("casemanagement")}},
+		"a certificate":        certificateObject(),
 		"the database cluster": clusterObject(),
 	}
 	for name, object := range owned {
@@ -130,6 +131,13 @@ func TestWhatNobodyMayDoInATenantsNamespace(t *testing.T) {
 		err := ministry.SubResource("scale").Update(t.Context(), d, client.WithSubResourceBody(scale), client.DryRunAll)
 		requireRefused(t, err, "elongs to the operator")
 	})
+}
+
+func certificateObject() *unstructured.Unstructured {
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(certificates.CertificateKind)
+	u.SetName("casemanagement")
+	return u
 }
 
 func clusterObject() *unstructured.Unstructured {

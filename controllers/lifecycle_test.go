@@ -3,6 +3,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/database"
+	"ejustice.dev/operator/internal/vault"
 )
 
 func TestProvision(t *testing.T) {
@@ -33,7 +35,7 @@ func TestProvision(t *testing.T) {
 		t.Errorf("BackedUp must say that nothing is backed up, saw %s", saw)
 	}
 	m := awaitModule(t, "provision", v1alpha1.ConditionReady, metav1.ConditionTrue, "0.1.0")
-	if want := "http://casemanagement.justice-provision.svc:8080"; m.Status.URL != want {
+	if want := "https://casemanagement.justice-provision.svc:8443"; m.Status.URL != want {
 		t.Errorf("url = %q, want %s", m.Status.URL, want)
 	}
 	if m.Status.ChartDigest != suite.chart.Digest {
@@ -53,20 +55,9 @@ func TestProvision(t *testing.T) {
 	if !strings.Contains(fmt.Sprint(terms), "ejustice.dev/jurisdiction") || !strings.Contains(fmt.Sprint(terms), "LC") {
 		t.Errorf("the database may leave its jurisdiction: %v", terms)
 	}
-	secret := connectionSecret(t, "provision")
-	for key, want := range map[string]string{
-		"username": "provision_casemanagement", "dbname": "provision_casemanagement", "port": "5432",
-		"host": "database-rw.justice-provision.svc", "sslmode": "require",
-	} {
-		if got := string(secret.Data[key]); got != want {
-			t.Errorf("connection Secret: %s = %q, want %q", key, got, want)
-		}
-	}
-	if len(secret.Data["password"]) < 40 {
-		t.Errorf("the password has %d characters, want at least 40", len(secret.Data["password"]))
-	}
-	if secret.Type != corev1.SecretTypeBasicAuth {
-		t.Errorf("type = %s, want basic-auth", secret.Type)
+	hba, _, _ := unstructured.NestedStringSlice(cluster.Object, "spec", "postgresql", "pg_hba")
+	if want := "hostssl provision_casemanagement +provision_casemanagement all scram-sha-256"; !slices.Contains(hba, want) || hba[len(hba)-1] != "host all all all reject" {
+		t.Errorf("pg_hba = %q, want %q, and the rest refused", hba, want)
 	}
 
 	deployment := &appsv1.Deployment{}
@@ -250,7 +241,6 @@ func TestModuleRemoval(t *testing.T) {
 	startOperator(t, nil)
 	create(t, newTenant("removal"))
 	awaitReady(t, "removal")
-	password := string(connectionSecret(t, "removal").Data["password"])
 	// A module that the ministry adds by hand stays when the tenant's list changes.
 	create(t, &v1alpha1.CourtModule{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "justice-removal", Name: "reporting"},
@@ -268,8 +258,8 @@ func TestModuleRemoval(t *testing.T) {
 	awaitGone(t, moduleKey("removal"), &appsv1.Deployment{})
 	var db unstructured.Unstructured
 	get(t, "removal", database.DatabaseKind, "casemanagement-database", &db)
-	if got := string(connectionSecret(t, "removal").Data["password"]); got != password {
-		t.Error("removing the module changed its database password")
+	if inVault(t, keyPath("removal")) == nil {
+		t.Error("removing the module removed its key")
 	}
 	tenant := awaitReady(t, "removal")
 	if tenant.Status.ModulesReady != "1/1" {
@@ -280,8 +270,8 @@ func TestModuleRemoval(t *testing.T) {
 		tenant.Spec.Modules = newTenant("removal").Spec.Modules
 	})
 	awaitModule(t, "removal", v1alpha1.ConditionReady, metav1.ConditionTrue, "")
-	if got := string(connectionSecret(t, "removal").Data["password"]); got != password {
-		t.Error("adding the module again changed its database password")
+	if got := inVault(t, keyPath("removal"))["latest_version"]; fmt.Sprint(got) != "1" {
+		t.Errorf("adding the module again made version %v of its key", got)
 	}
 }
 
@@ -289,7 +279,6 @@ func TestRetainAndReadopt(t *testing.T) {
 	startOperator(t, nil)
 	create(t, newTenant("retain"))
 	awaitReady(t, "retain")
-	password := string(connectionSecret(t, "retain").Data["password"])
 	var before unstructured.Unstructured
 	get(t, "retain", database.ClusterKind, database.ClusterName, &before)
 
@@ -310,8 +299,8 @@ func TestRetainAndReadopt(t *testing.T) {
 	if after.GetUID() != before.GetUID() || database.Hibernates(&after) {
 		t.Errorf("the database must be taken up again; annotations %v", after.GetAnnotations())
 	}
-	if got := string(connectionSecret(t, "retain").Data["password"]); got != password {
-		t.Error("the password changed while the tenant was away")
+	if got := inVault(t, keyPath("retain"))["latest_version"]; fmt.Sprint(got) != "1" {
+		t.Errorf("the key has version %v: it must be the one from before", got)
 	}
 }
 
@@ -420,12 +409,18 @@ func TestExternalDatabase(t *testing.T) {
 	}
 	externalDatabases.setBroken(nil)
 	awaitReady(t, "external")
-	owner, ok := externalDatabases.owner("external_casemanagement")
-	if !ok || owner.Password != string(connectionSecret(t, "external").Data["password"]) {
-		t.Error("the role's password is not that of the connection Secret")
+	if _, ok := externalDatabases.owner("external_casemanagement"); !ok {
+		t.Error("the owner role was not made")
 	}
 	awaitTenant(t, "external", v1alpha1.ConditionResident, metav1.ConditionTrue, "where the external database postgres.example.org stands is not proven")
-	if got := string(connectionSecret(t, "external").Data["host"]); got != "postgres.example.org" {
-		t.Errorf("host = %s", got)
+	connection := inVault(t, vault.Mount("external")+"/database/config/database")["connection_details"].(map[string]any)
+	if want := "postgresql://{{username}}:{{password}}@postgres.example.org:5433/postgres?sslmode=verify-full"; connection["connection_url"] != want || connection["username"] != "vault_external" {
+		t.Errorf("Vault connects as %v to %v, want %s", connection["username"], connection["connection_url"], want)
 	}
+	// The administrator's Secret may go: then nothing in the cluster opens the database.
+	remove(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: testNamespace, Name: "admin"}})
+	wake(t, "external")
+	change(t, tenantKey("external"), &v1alpha1.JusticeTenant{}, func(o *v1alpha1.JusticeTenant) { o.Spec.Modules[0].Values = values("greeting", `"no admin"`) })
+	awaitGreeting(t, "external", "no admin")
+	awaitReady(t, "external")
 }

@@ -37,7 +37,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"ejustice.dev/operator/api/v1alpha1"
-	"ejustice.dev/operator/internal/database"
+	"ejustice.dev/operator/hack/vaulttest"
+	"ejustice.dev/operator/internal/vault"
 )
 
 const (
@@ -56,6 +57,9 @@ var suite struct {
 	emptier  client.Client // the namespace controller's
 	registry *httptest.Server
 	chart    v1alpha1.CatalogChart
+	vault    *vaulttest.Server
+	// token is the file with the operator's token for Vault.
+	token string
 }
 
 func TestMain(m *testing.M) {
@@ -74,7 +78,9 @@ func runSuite(m *testing.M) (int, error) {
 	}
 	ctrl.SetLogger(logr.Discard())
 	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join("..", "config", "crd"), filepath.Join(assets, "manifests", "cnpg.yaml")},
+		CRDDirectoryPaths: []string{
+			filepath.Join("..", "config", "crd"), filepath.Join(assets, "manifests", "cnpg.yaml"), filepath.Join(assets, "manifests", "cert-manager-crds.yaml"),
+		},
 		ErrorIfCRDPathMissing: true,
 		Scheme:                Scheme(),
 	}
@@ -99,6 +105,11 @@ func runSuite(m *testing.M) (int, error) {
 	defer suite.registry.Close()
 	if suite.chart, err = pushChart(filepath.Join("testdata", "module")); err != nil {
 		return 1, fmt.Errorf("pushing the test chart: %w", err)
+	}
+	shared := &sharedTB{}
+	defer shared.cleanUp()
+	if err := startVault(shared); err != nil {
+		return 1, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -182,7 +193,7 @@ func testCatalog(release string, chart v1alpha1.CatalogChart, from ...v1alpha1.V
 	c := &v1alpha1.ModuleCatalog{ObjectMeta: metav1.ObjectMeta{Name: release}}
 	for _, module := range []v1alpha1.ModuleName{"casemanagement", "reporting"} {
 		c.Spec.Modules = append(c.Spec.Modules, v1alpha1.CatalogModule{
-			Name: module, Version: v1alpha1.Version(release), Chart: chart,
+			Name: module, Version: v1alpha1.Version(release), Chart: chart, Database: true,
 			Images:         []v1alpha1.CatalogImage{{Name: "module", Ref: testImage}},
 			UpgradableFrom: from,
 		})
@@ -261,12 +272,18 @@ func startOperator(t *testing.T, requests *wire) *operator {
 	if err != nil {
 		t.Fatalf("making a manager: %v", err)
 	}
+	secrets, err := vault.New(vault.Config{
+		Address: suite.vault.Root.Address(), CAFile: suite.vault.CA, AuthPath: "auth/jwt", Method: "jwt",
+		Role: v1alpha1.FieldOwner, TokenFile: suite.token, WrapTransport: requests.over,
+	})
+	if err != nil {
+		t.Fatalf("preparing Vault's client: %v", err)
+	}
 	err = Setup(manager, Settings{
+		Vault: secrets, TrustVaultConnection: true, CertManager: [2]string{"cert-manager", "cert-manager"},
 		PodCIDRs:      []string{"10.244.0.0/16"},
 		PostgresImage: testPostgres, Namespace: testNamespace, MaxConcurrent: 4,
-		EnsureDatabase: func(ctx context.Context, server database.Server, owner database.Owner) error {
-			return externalDatabases.ensure(server, owner)
-		},
+		External:          ExternalServers{Ensure: externalDatabases.ensure, SetVaultPassword: externalDatabases.setVaultPassword},
 		RegistryTransport: suite.registry.Client().Transport,
 	})
 	if err != nil {
@@ -311,7 +328,7 @@ func (w *wire) over(next http.RoundTripper) http.RoundTripper {
 		if w.isForeign(request) {
 			return notFound(request), nil
 		}
-		if request.Method == http.MethodGet || strings.Contains(request.URL.Path, "/leases/") {
+		if request.Method == http.MethodGet || strings.Contains(request.URL.Path, "/leases/") || strings.HasSuffix(request.URL.Path, "/login") {
 			return next.RoundTrip(request)
 		}
 		count := w.writes.Add(1)

@@ -15,14 +15,15 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ejustice.dev/operator/internal/certificates"
 	"ejustice.dev/operator/internal/database"
 )
 
-// world plays the controllers that a bare API server lacks: CloudNativePG, the Deployment
-// controller and the namespace controller.
+// world plays the controllers that a bare API server lacks: CloudNativePG, cert-manager, the
+// Deployment controller and the namespace controller.
 func world(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := errors.Join(runClusters(ctx), runDatabases(ctx), runDeployments(ctx), emptyNamespaces(ctx))
+		err := errors.Join(runClusters(ctx), runDatabases(ctx), runCertificates(ctx), runDeployments(ctx), emptyNamespaces(ctx))
 		if err != nil && ctx.Err() == nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 			fmt.Println("world:", err)
 		}
@@ -60,6 +61,22 @@ func runClusters(ctx context.Context) error {
 func runDatabases(ctx context.Context) error {
 	return each(ctx, database.DatabaseKind, func(u *unstructured.Unstructured) map[string]any {
 		return map[string]any{"applied": true, "observedGeneration": u.GetGeneration()}
+	})
+}
+
+// expiring holds namespaces whose certificates cert-manager no longer renews.
+var expiring sync.Map
+
+func runCertificates(ctx context.Context) error {
+	return each(ctx, certificates.CertificateKind, func(u *unstructured.Unstructured) map[string]any {
+		ends, renewal := "2126-01-01T00:00:00Z", "2125-01-01T00:00:00Z"
+		if _, ok := expiring.Load(u.GetNamespace()); ok {
+			renewal = "2026-01-01T00:00:00Z"
+			ends = time.Now().Add(48 * time.Hour).UTC().Truncate(48 * time.Hour).Format(time.RFC3339)
+		}
+		return map[string]any{"notAfter": ends, "renewalTime": renewal, "conditions": []any{map[string]any{
+			"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+		}}}
 	})
 }
 
@@ -137,10 +154,12 @@ var externalDatabases = &fakeServers{}
 type fakeServers struct {
 	mu     sync.Mutex
 	owners map[string]database.Owner
-	broken error
+	// passwords are those of Vault, by tenant.
+	passwords map[string]string
+	broken    error
 }
 
-func (f *fakeServers) ensure(_ database.Server, owner database.Owner) error {
+func (f *fakeServers) ensure(_ context.Context, _ database.Server, owner database.Owner) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken != nil {
@@ -150,6 +169,19 @@ func (f *fakeServers) ensure(_ database.Server, owner database.Owner) error {
 		f.owners = map[string]database.Owner{}
 	}
 	f.owners[owner.Name] = owner
+	return nil
+}
+
+func (f *fakeServers) setVaultPassword(_ context.Context, _ database.Server, tenant, password string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil {
+		return f.broken
+	}
+	if f.passwords == nil {
+		f.passwords = map[string]string{}
+	}
+	f.passwords[tenant] = password
 	return nil
 }
 
