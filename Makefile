@@ -43,7 +43,7 @@ lint: ## Formatting, vet, staticcheck, generated files current
 	@hack/step "generated files are current" hack/generate.sh --check
 
 test-unit: host ## Tests that need no cluster, with the race detector
-	@hack/step "unit tests" go test -race $$(go list ./... | grep -v -E '/(controllers|e2e)$$')
+	@hack/step "unit tests" bash -c '$(ASSETS) && go test -race $$(go list ./... | grep -v -E "/(controllers|e2e)$$")'
 
 test-controllers: ## Tests of the reconcilers against a real apiserver and etcd
 	@hack/step "controller tests" bash -c '$(ASSETS) && go test -race -timeout 20m ./controllers'

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -62,18 +63,54 @@ func (c *cluster) buildAll(ctx context.Context) error {
 	return c.writeManifests(ctx)
 }
 
-// buildAssets builds what tests against an apiserver need and prints where it is.
+// assets are what tests outside the cluster run: an apiserver with its etcd, and
+// a Vault with its plugins.
+var assets = []string{"kubernetes", "etcd", "vault", authPlugin, databasePlugin}
+
+// buildAssets builds the assets and prints where they are.
 func (c *cluster) buildAssets(ctx context.Context) error {
-	for _, comp := range components[:2] {
+	for _, comp := range components {
+		if !slices.Contains(assets, comp.name) {
+			continue
+		}
 		if err := c.build(ctx, comp); err != nil {
 			return err
 		}
+	}
+	if err := c.gatherPlugins(); err != nil {
+		return err
 	}
 	if err := c.writeManifests(ctx); err != nil {
 		return err
 	}
 	fmt.Printf("export KUBEBUILDER_ASSETS=%s\nexport EJUSTICE_ASSETS=%s\n", filepath.Join(c.cache, "bin"), c.cache)
+	fmt.Printf("export EJUSTICE_VAULT_BIN=%s\nexport EJUSTICE_VAULT_PLUGINS=%s\n", c.bin("vault"), c.plugins())
 	return nil
+}
+
+func (c *cluster) plugins() string { return filepath.Join(c.cache, "plugins") }
+
+// gatherPlugins makes a folder of nothing but plugins, because Vault registers
+// all it finds in one; and of files, because Vault follows no link out of it.
+func (c *cluster) gatherPlugins() error {
+	// Made anew beside the old one, so that it is never half full for long.
+	part := c.plugins() + ".part"
+	if err := errors.Join(os.RemoveAll(part), os.MkdirAll(part, 0o755)); err != nil {
+		return err
+	}
+	for _, name := range []string{authPlugin, databasePlugin} {
+		built, err := filepath.EvalSymlinks(c.bin(name))
+		if err != nil {
+			return err
+		}
+		if err := os.Link(built, filepath.Join(part, name)); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(c.plugins()); err != nil {
+		return err
+	}
+	return os.Rename(part, c.plugins())
 }
 
 // build makes <cache>/builds/<name>-<pin> and lets <cache>/bin point at it. The
@@ -89,7 +126,8 @@ func (c *cluster) build(ctx context.Context, comp component) error {
 		if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 			return err
 		}
-		fmt.Printf("\n    building %-25s ", comp.name)
+		// Not where assets prints what a shell is to read.
+		fmt.Fprintf(os.Stderr, "\n    building %-25s ", comp.name)
 		cmd := exec.CommandContext(ctx, "go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false",
 			"-tags", comp.tags, "-ldflags", "-s -w "+comp.ldflags, "-o", out+".part", comp.pkg)
 		cmd.Dir = dir

@@ -5,7 +5,7 @@
 //	cluster down    end what up started and remove what it left
 //	cluster status  what runs, and the last log lines of what does not
 //	cluster env     shell lines that point kubectl and tests at the cluster
-//	cluster assets  build only what the controller tests need
+//	cluster assets  build only what tests outside a cluster need
 //	cluster vault-root
 //	                make a root token of the local Vault and print it; whoever
 //	                asks for it revokes it: vault token revoke -self

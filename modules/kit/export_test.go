@@ -11,3 +11,6 @@ func NewTestKey(id uuid.UUID, plain []byte) (Key, error) { return newKey(id, pla
 
 // SetClock has the keyring believe another time.
 func (k *Keyring) SetClock(now func() time.Time) { k.now = now }
+
+// LookAgain has the session looked at before its time.
+func (v *Vault) LookAgain() { v.lookAgain() }

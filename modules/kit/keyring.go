@@ -18,10 +18,10 @@ import (
 type KeyWrapper interface {
 	// NewKey makes a data key of 32 bytes: as it is used, and as it is stored.
 	NewKey(ctx context.Context) (plain []byte, wrapped string, err error)
-	// Unwrap answers in the same order, with nil for what it cannot unwrap.
+	// Unwrap answers in the same order, with nil for what nobody can unwrap.
 	Unwrap(ctx context.Context, wrapped []string) ([][]byte, error)
 	// Rewrap wraps with the newest version of the key, and answers in the same
-	// order, with "" for what it cannot unwrap.
+	// order, with "" for what nobody can unwrap.
 	Rewrap(ctx context.Context, wrapped []string) ([]string, error)
 }
 
@@ -74,8 +74,10 @@ func (k *Keyring) Prepare(ctx context.Context) error {
 		return nil
 	default:
 	}
-	if err := k.renew(ctx); err != nil {
-		return err
+	if k.made.IsZero() {
+		if err := k.renew(ctx); err != nil {
+			return err
+		}
 	}
 	if err := k.learn(ctx); err != nil {
 		return err
@@ -207,14 +209,9 @@ func (k *Keyring) unwrap(ctx context.Context, ids []uuid.UUID, wrapped []string)
 	}
 	var keys []Key
 	for i, id := range ids {
-		if plain[i] == nil {
-			continue
+		if key, err := newKey(id, plain[i]); err == nil { // else it may not spoil the others
+			keys = append(keys, key)
 		}
-		key, err := newKey(id, plain[i])
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

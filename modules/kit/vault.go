@@ -195,7 +195,7 @@ func (v *Vault) keep(ctx context.Context) error {
 			if !renewed.nearEnd() {
 				return nil
 			}
-		} else if !err.refused {
+		} else if !err.refused() {
 			return err
 		}
 	}

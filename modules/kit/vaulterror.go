@@ -15,14 +15,19 @@ import (
 type VaultError struct {
 	doing string
 	why   string
-	// refused is true when Vault answered that it will not; asking again is of
-	// no use before something changes.
-	refused bool
+	// status of Vault's answer, 0 when there was none.
+	status int
 	// answer is Vault's own words, for the log.
 	answer string
 }
 
 func (e *VaultError) Error() string { return e.doing + ": " + e.why }
+
+// refused says whether Vault answered that it will not, because what it is
+// asked for is not there (any more) or not allowed.
+func (e *VaultError) refused() bool {
+	return e.status == http.StatusBadRequest || e.status == http.StatusForbidden || e.status == http.StatusNotFound
+}
 
 // fault explains err. No error at all means that the answer held nothing.
 func (settings VaultSettings) fault(doing string, err error) *VaultError {
@@ -40,15 +45,13 @@ func (settings VaultSettings) fault(doing string, err error) *VaultError {
 }
 
 func (e *VaultError) explain(settings VaultSettings, answer *api.ResponseError) {
-	e.answer = strings.Join(answer.Errors, "; ")
-	switch answer.StatusCode {
-	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
-		e.refused, e.why = true, "refused: check role "+settings.Role
-	case http.StatusServiceUnavailable:
-		e.why = "not ready"
-		if slices.ContainsFunc(answer.Errors, func(text string) bool { return strings.Contains(text, "sealed") }) {
-			e.why = "sealed"
-		}
+	e.status, e.answer = answer.StatusCode, strings.Join(answer.Errors, "; ")
+	sealed := slices.ContainsFunc(answer.Errors, func(text string) bool { return strings.Contains(text, "sealed") })
+	switch {
+	case e.refused():
+		e.why = "refused: check role " + settings.Role
+	case sealed:
+		e.why = "sealed"
 	default:
 		e.why = fmt.Sprintf("answers with status %d", answer.StatusCode)
 	}

@@ -34,8 +34,8 @@ func (v *Vault) Unwrap(ctx context.Context, wrapped []string) ([][]byte, error) 
 	}
 	plain := make([][]byte, len(wrapped))
 	for i, result := range results {
-		if plain[i], err = decodeBase64(result["plaintext"]); err != nil {
-			plain[i] = nil // its own error is in result["error"]
+		if key, err := decodeBase64(result["plaintext"]); err == nil && len(key) > 0 {
+			plain[i] = key
 		}
 	}
 	return plain, nil
@@ -64,6 +64,12 @@ func (v *Vault) transitBatch(ctx context.Context, operation string, wrapped []st
 	data, err := v.transit(ctx, operation, map[string]any{
 		"batch_input": input, "partial_failure_response_code": http.StatusOK,
 	})
+	var fault *VaultError
+	if errors.As(err, &fault) && fault.status == http.StatusBadRequest {
+		// None of them can be used: Vault answers so to a batch of which all fail.
+		v.log.Error("Vault cannot use any of some wrapped keys", "keys", len(wrapped), "answer", fault.answer)
+		return make([]map[string]any, len(wrapped)), nil
+	}
 	if err != nil {
 		return nil, err
 	}

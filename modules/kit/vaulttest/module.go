@@ -1,0 +1,132 @@
+package vaulttest
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"ejustice.dev/operator/modules/kit"
+)
+
+const mount = "tenants/test"
+
+// Times are how long what a module gets lasts, for example "3s".
+type Times struct{ TTL, MaxTTL string }
+
+// Usual are the times of a real tenant.
+var Usual = Times{TTL: "1h", MaxTTL: "24h"}
+
+// Module makes what the operator makes for a module with a database, and says
+// how the module signs in. Its name is that of its database.
+func (s *Server) Module(t testing.TB, db kit.Database, times Times) kit.VaultSettings {
+	t.Helper()
+	name := db.Name
+	for _, engine := range []string{"database", "transit"} {
+		if err := s.Root.Sys().Mount(mount+"/"+engine, &api.MountInput{Type: engine}); err != nil {
+			t.Fatalf("mount %s: %v", engine, err)
+		}
+	}
+	s.Write(t, mount+"/transit/keys/"+name, map[string]any{"type": "aes256-gcm96"})
+	s.Write(t, mount+"/database/config/main", map[string]any{
+		"plugin_name": "postgresql-database-plugin", "allowed_roles": "*",
+		"connection_url": "postgresql://admin@/postgres?host=" + url.QueryEscape(db.Host),
+	})
+	s.SetTimes(t, db, times)
+	if err := s.Root.Sys().PutPolicy(name, fmt.Sprintf(policy, mount, name)); err != nil {
+		t.Fatal(err)
+	}
+	settings := kit.VaultSettings{
+		Address: s.Root.Address(), CACert: s.ca, LoginPath: "auth/jwt/login", Role: "tenant-test-" + name,
+		JWTFile: filepath.Join(t.TempDir(), "token"), Mount: mount, Name: name,
+	}
+	s.allowSignIn(t, settings, times)
+	return settings
+}
+
+const policy = `
+path "%[1]s/database/creds/%[2]s" { capabilities = ["read"] }
+path "%[1]s/transit/datakey/plaintext/%[2]s" { capabilities = ["update"] }
+path "%[1]s/transit/decrypt/%[2]s" { capabilities = ["update"] }
+path "%[1]s/transit/rewrap/%[2]s" { capabilities = ["update"] }
+path "auth/token/renew-self" { capabilities = ["update"] }
+path "auth/token/revoke-self" { capabilities = ["update"] }
+path "sys/leases/renew" { capabilities = ["update"] }
+`
+
+// SetTimes says how long the database users that are made from now on last.
+func (s *Server) SetTimes(t testing.TB, db kit.Database, times Times) {
+	t.Helper()
+	s.Write(t, mount+"/database/roles/"+db.Name, map[string]any{
+		"db_name": "main", "default_ttl": times.TTL, "max_ttl": times.MaxTTL,
+		"creation_statements": []string{
+			`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE ` + db.Name,
+			`ALTER ROLE "{{name}}" SET role = ` + db.Name,
+		},
+		"revocation_statements": []string{
+			`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}'`,
+			`DROP ROLE IF EXISTS "{{name}}"`,
+		},
+	})
+}
+
+// allowSignIn has Vault trust a key, and writes a token that is signed with it
+// as the kubelet does.
+func (s *Server) allowSignIn(t testing.TB, settings kit.VaultSettings, times Times) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Root.Sys().EnableAuthWithOptions("jwt", &api.EnableAuthOptions{Type: "jwt"}); err != nil {
+		t.Fatal(err)
+	}
+	s.Write(t, "auth/jwt/config", map[string]any{
+		"jwt_validation_pubkeys": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
+	})
+	subject := "system:serviceaccount:justice-test:" + settings.Name
+	s.Write(t, "auth/jwt/role/"+settings.Role, map[string]any{
+		"role_type": "jwt", "user_claim": "sub", "bound_subject": subject, "bound_audiences": "vault",
+		"token_policies": settings.Name, "token_no_default_policy": true, "token_ttl": times.TTL, "token_max_ttl": times.MaxTTL,
+	})
+	token := sign(t, key, map[string]any{
+		"sub": subject, "aud": "vault", "iat": time.Now().Unix(), "exp": time.Now().Add(10 * time.Minute).Unix(),
+	})
+	if err := os.WriteFile(settings.JWTFile, []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sign(t testing.TB, key *rsa.PrivateKey, claims map[string]any) string {
+	t.Helper()
+	part := func(value any) string {
+		text, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	signed := part(map[string]any{"alg": "RS256", "typ": "JWT"}) + "." + part(claims)
+	sum := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
