@@ -1,20 +1,10 @@
 package vaulttest
 
 import (
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/vault/api"
 
@@ -49,7 +39,7 @@ func (s *Server) Module(t testing.TB, db kit.Database, times Times) kit.VaultSet
 		t.Fatal(err)
 	}
 	settings := kit.VaultSettings{
-		Address: s.Root.Address(), CACert: s.ca, LoginPath: "auth/jwt/login", Role: "tenant-test-" + name,
+		Address: s.Root.Address(), CACert: s.CA, LoginPath: "auth/jwt/login", Role: "tenant-test-" + name,
 		JWTFile: filepath.Join(t.TempDir(), "token"), Mount: mount, Name: name,
 	}
 	s.allowSignIn(t, settings, times)
@@ -82,51 +72,13 @@ func (s *Server) SetTimes(t testing.TB, db kit.Database, times Times) {
 	})
 }
 
-// allowSignIn has Vault trust a key, and writes a token that is signed with it
-// as the kubelet does.
+// allowSignIn has Vault trust an issuer of tokens, and writes one for the module.
 func (s *Server) allowSignIn(t testing.TB, settings kit.VaultSettings, times Times) {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Root.Sys().EnableAuthWithOptions("jwt", &api.EnableAuthOptions{Type: "jwt"}); err != nil {
-		t.Fatal(err)
-	}
-	s.Write(t, "auth/jwt/config", map[string]any{
-		"jwt_validation_pubkeys": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
-	})
-	subject := "system:serviceaccount:justice-test:" + settings.Name
+	issuer := s.TrustIssuer(t)
 	s.Write(t, "auth/jwt/role/"+settings.Role, map[string]any{
-		"role_type": "jwt", "user_claim": "sub", "bound_subject": subject, "bound_audiences": "vault",
+		"role_type": "jwt", "user_claim": "sub", "bound_subject": "system:serviceaccount:justice-test:" + settings.Name, "bound_audiences": "vault",
 		"token_policies": settings.Name, "token_no_default_policy": true, "token_ttl": times.TTL, "token_max_ttl": times.MaxTTL,
 	})
-	token := sign(t, key, map[string]any{
-		"sub": subject, "aud": "vault", "iat": time.Now().Unix(), "exp": time.Now().Add(10 * time.Minute).Unix(),
-	})
-	if err := os.WriteFile(settings.JWTFile, []byte(token), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func sign(t testing.TB, key *rsa.PrivateKey, claims map[string]any) string {
-	t.Helper()
-	part := func(value any) string {
-		text, err := json.Marshal(value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return base64.RawURLEncoding.EncodeToString(text)
-	}
-	signed := part(map[string]any{"alg": "RS256", "typ": "JWT"}) + "." + part(claims)
-	sum := sha256.Sum256([]byte(signed))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
+	issuer.WriteToken(t, settings.JWTFile, "justice-test", settings.Name)
 }
