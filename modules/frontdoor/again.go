@@ -32,8 +32,9 @@ func (t again) RoundTrip(r *http.Request) (*http.Response, error) {
 // repeatable goes by the same rule as http.Transport, which by itself sends again
 // only what failed on a connection that was used before.
 func repeatable(r *http.Request) bool {
+	empty := r.Body == nil || r.Body == http.NoBody
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return r.Body == nil || r.Body == http.NoBody
+		return empty
 	}
-	return r.Header.Get("Idempotency-Key") != "" && r.GetBody != nil
+	return r.Header.Get("Idempotency-Key") != "" && (empty || r.GetBody != nil)
 }

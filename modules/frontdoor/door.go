@@ -1,10 +1,8 @@
 package frontdoor
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
-	"io"
 	"log"
 	"log/slog"
 	"net"
@@ -27,10 +25,6 @@ const (
 	// strictTransport tells browsers to come only over TLS for a year. It leaves
 	// subdomains alone: they may be somebody else's.
 	strictTransport = "max-age=31536000"
-	// maxReplay is the largest body that is kept to be sent again, and maxReplays
-	// what all of them may take together; more is streamed once.
-	maxReplay  = 1 << 20
-	maxReplays = 16 << 20
 )
 
 // Door passes requests to modules.
@@ -112,27 +106,12 @@ func roundabout(path string) bool {
 	return slices.ContainsFunc(strings.Split(path, "/"), func(part string) bool { return part == "." || part == ".." })
 }
 
-// keepBody reads a small body whole when the client has said by an
-// Idempotency-Key that the request may be sent again. Every other body goes
-// through as it comes.
-func (d *Door) keepBody(r *http.Request) (release func(), err error) {
-	size := r.ContentLength
-	if r.Header.Get("Idempotency-Key") == "" || size <= 0 || size > maxReplay || !d.replays.TryAcquire(size) {
-		return func() {}, nil
-	}
-	body := make([]byte, size)
-	if _, err := io.ReadFull(r.Body, body); err != nil {
-		d.replays.Release(size)
-		return nil, fmt.Errorf("read request: %w: %w", err, kit.NewProblem(http.StatusBadRequest, "incomplete",
-			"The request is incomplete", "It ended before its body did. Send it again."))
-	}
-	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	r.Body, err = r.GetBody()
-	return func() { d.replays.Release(size) }, err
-}
-
 // pass sends a request to a module and its answer to the client.
 func (d *Door) pass(w http.ResponseWriter, r *http.Request, module string) error {
+	body := &clientBody{ReadCloser: r.Body}
+	if r.Body != http.NoBody {
+		r.Body = body
+	}
 	var failed error
 	proxy := httputil.ReverseProxy{
 		Transport: d.modules[module],
@@ -154,11 +133,15 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, module string) error
 		ErrorLog:     d.errorLog,
 	}
 	proxy.ServeHTTP(w, r)
-	if failed != nil {
+	switch {
+	case failed == nil:
+		return nil
+	case body.failed.Load():
+		return incomplete()
+	default:
 		return fmt.Errorf("module %s: %w: %w", module, failed,
 			kit.TryLater("This part of the service does not answer. Send the request again with the same Idempotency-Key: nothing is stored twice."))
 	}
-	return nil
 }
 
 // setForwarded tells the module who calls. ReverseProxy has taken away what the

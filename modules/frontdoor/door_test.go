@@ -217,9 +217,6 @@ func TestRequestsReachTheirModule(t *testing.T) {
 	if log := p.log.String(); strings.Contains(log, "/cases/1") || !strings.Contains(log, `"route":"module casemanagement"`) {
 		t.Errorf("the log does not name the module, or holds a path:\n%s", log)
 	}
-	if strings.Contains(p.log.String(), strings.TrimPrefix(p.url, "https://")[:10]+`","status`) {
-		t.Error("the log holds an address")
-	}
 }
 
 func TestModulesSeeOnlyWhatIsTrue(t *testing.T) {
@@ -343,7 +340,7 @@ func TestWhatIsSentAgain(t *testing.T) {
 		"DELETE":                    {http.MethodDelete, "", "", 1, 503},
 		"POST with a key":           {http.MethodPost, "k", small, 2, 200},
 		"POST with a key, large":    {http.MethodPost, "k", large, 1, 503},
-		"POST with a key, no body":  {http.MethodPost, "k", "", 1, 503},
+		"POST with a key, no body":  {http.MethodPost, "k", "", 2, 200},
 		"POST with a key in chunks": {http.MethodPost, "k", "chunks", 1, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -441,6 +438,43 @@ func TestExpectContinue(t *testing.T) {
 	response, body := p.do(t, p.request(t, http.MethodPost, "/", strings.NewReader("text"), "Expect", "100-continue"))
 	if body != `text ""` || response.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("%q %v", body, response.Header)
+	}
+}
+
+// A body that breaks off or is nonsense is the client's fault, and the log does
+// not say where the client is.
+func TestBrokenRequests(t *testing.T) {
+	for name, request := range map[string]string{
+		"chunks":     "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nnonsense\r\n",
+		"with a key": "Idempotency-Key: k\r\nContent-Length: 9\r\n\r\nhalf",
+		"plain":      "Content-Length: 9\r\n\r\nhalf",
+	} {
+		p := open(t)
+		p.module(t, "casemanagement", func(_ http.ResponseWriter, r *http.Request) {
+			if body, err := io.ReadAll(r.Body); err == nil {
+				t.Errorf("%s: the module takes %q for whole", name, body)
+			}
+		})
+		config := p.client.Transport.(*http.Transport).TLSClientConfig.Clone()
+		connection, err := tls.Dial("tcp", strings.TrimPrefix(p.url, "https://"), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer connection.Close()
+		if _, err := io.WriteString(connection, "POST /api/v1/cases HTTP/1.1\r\nHost: "+host+"\r\n"+request); err != nil {
+			t.Fatal(err)
+		}
+		if err := connection.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := io.ReadAll(connection)
+		if status, _, _ := strings.Cut(string(answer), "\r\n"); status != "" && status != "HTTP/1.1 400 Bad Request" {
+			t.Errorf("%s: answered %s", name, answer)
+		}
+		await(t, "the log line", func() bool { return strings.Contains(p.log.String(), `"method":"POST"`) })
+		if log := p.log.String(); strings.Contains(log, `"level":"ERROR"`) || strings.Contains(log, connection.LocalAddr().String()) {
+			t.Errorf("%s: the log blames us or tells too much:\n%s", name, log)
+		}
 	}
 }
 

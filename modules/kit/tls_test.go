@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -308,5 +309,32 @@ func TestTransportChecksTheServer(t *testing.T) {
 		if (err == nil) != test.served {
 			t.Errorf("%s: error %v", name, err)
 		}
+	}
+}
+
+// A replica that has just gone is still dialled for a moment; nobody notices.
+func TestTransportDialsAgain(t *testing.T) {
+	authority := tlstest.New(t)
+	r := serveHello(t, authority, authority.Folder(t, moduleName))
+	own, err := kit.ReadTLS(authority.Folder(t, callerName), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	attempts := 0
+	transport := own.Transport(func(ctx context.Context, network, _ string) (net.Conn, error) {
+		if attempts++; attempts == 1 {
+			return nil, errors.New("connection refused")
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(r.url, "https://"))
+	})
+	defer transport.CloseIdleConnections()
+	request, _ := http.NewRequest(http.MethodPost, "https://"+moduleName+":8443/api/hello", strings.NewReader("{}"))
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK || attempts != 2 {
+		t.Errorf("%d after %d attempts", response.StatusCode, attempts)
 	}
 }
