@@ -280,7 +280,7 @@ func TestReadinessSaysWhatVaultLacks(t *testing.T) {
 			m := openVault(t, settings, db)
 			r := run(t, db, migrated, 0, func(router *kit.Router) { router.UseVault(m.Vault) })
 			await(t, "readiness to say "+test.want, func() bool {
-				code, body, _ := r.get(t, "/readyz")
+				code, body := r.probe(t, "/readyz")
 				return code == 503 && strings.Contains(body, test.want)
 			})
 		})
@@ -294,12 +294,12 @@ func TestReadinessSaysWhatVaultLacks(t *testing.T) {
 		m := openVault(t, good, db)
 		r := run(t, db, migrated, 0, func(router *kit.Router) { router.UseVault(m.Vault) })
 		await(t, "sealed", func() bool {
-			_, body, _ := r.get(t, "/readyz")
+			_, body := r.probe(t, "/readyz")
 			return strings.Contains(body, "signing in to Vault: sealed")
 		})
 		server.Unseal(t)
 		r.awaitReady(t)
-		_, metrics, _ := r.get(t, "/metrics")
+		_, metrics := r.probe(t, "/metrics")
 		for _, want := range []string{"vault_token_remaining_seconds 35", "vault_database_lease_remaining_seconds 35", "vault_renewals_failed_total "} {
 			if !strings.Contains(metrics, want) {
 				t.Errorf("/metrics lacks %s", want)
