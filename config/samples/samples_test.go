@@ -174,10 +174,13 @@ func checkSchema(t *testing.T, tenant v1alpha1.JusticeTenant, raw []byte) {
 		t.Fatal(err)
 	}
 	values["platform"] = map[string]any{
-		"tenant":    platformTenant(tenant),
-		"module":    map[string]any{"name": "casemanagement", "version": string(tenant.Spec.Release)},
-		"images":    map[string]any{"casemanagement": "registry.example/casemanagement@sha256:" + strings.Repeat("0", 64)},
-		"database":  map[string]any{"secretName": "casemanagement-database"},
+		"tenant":   platformTenant(tenant),
+		"module":   map[string]any{"name": "casemanagement", "version": string(tenant.Spec.Release)},
+		"images":   map[string]any{"casemanagement": "registry.example/casemanagement@sha256:" + strings.Repeat("0", 64)},
+		"database": map[string]any{"host": "database-rw", "port": 5432, "name": "casemanagement", "sslMode": "verify-full"},
+		"vault": map[string]any{"address": "https://vault", "port": 8200, "loginPath": "auth/kubernetes/login",
+			"role": "r", "audience": "vault", "mount": "tenants/" + tenant.Name},
+		"tls":       map[string]any{"secretName": "casemanagement-tls"},
 		"placement": map[string]any{"jurisdictions": toAny(tenant.Jurisdictions())},
 	}
 	if err := chartutil.ValidateAgainstSchema(chart, values); err != nil {

@@ -216,13 +216,28 @@ func (a *App) getDocument(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := document.setHeaders(w.Header()); err != nil {
-		return err
-	}
 	if r.Method == http.MethodHead {
-		return nil
+		return document.setHeaders(w.Header())
 	}
-	return sendContent(r.Context(), a.pool, a.keys, document, w)
+	return sendContent(r.Context(), a.pool, a.keys, document, &described{w, document, false})
+}
+
+// described says what the document is when its first bytes are there: what goes
+// wrong before that is answered as itself.
+type described struct {
+	http.ResponseWriter
+	document Document
+	begun    bool
+}
+
+func (d *described) Write(p []byte) (int, error) {
+	if !d.begun {
+		if err := d.document.setHeaders(d.Header()); err != nil {
+			return 0, err
+		}
+		d.begun = true
+	}
+	return d.ResponseWriter.Write(p)
 }
 
 // setHeaders describes the content to the browser, which must save it and

@@ -106,11 +106,21 @@ func start(t testing.TB) *service {
 
 func startOn(t testing.TB, db kit.Database) *service {
 	t.Helper()
+	return startAs(t, db, pgtest.Owner(db), openWrapper{})
+}
+
+func startAs(t testing.TB, db kit.Database, credentials kit.Credentials, wrapper kit.KeyWrapper) *service {
+	t.Helper()
 	clock := &atomic.Pointer[time.Time]{}
 	now := time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
 	clock.Store(&now)
-	pool := openPool(t, db)
-	app, err := NewApp(testSettings(t), pool, testKeys(pool), func() time.Time { return *clock.Load() })
+	pool, err := kit.OpenDatabase(context.Background(), db, credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	keys := kit.NewKeyring(pool, wrapper, slog.New(slog.DiscardHandler))
+	app, err := NewApp(testSettings(t), pool, keys, func() time.Time { return *clock.Load() })
 	if err != nil {
 		t.Fatal(err)
 	}

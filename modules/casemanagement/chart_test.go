@@ -15,6 +15,8 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+
+	"ejustice.dev/operator/modules/kit"
 )
 
 // testValues reads testdata/values.json, what the operator passes to the chart.
@@ -145,13 +147,96 @@ func TestChartDeployment(t *testing.T) {
 	}
 }
 
+// What the chart sets must be what the module reads, and the files must be
+// mounted where it reads them.
+func TestChartEnvironment(t *testing.T) {
+	values := testValues(t)
+	pod := deployment(t, mustRender(t, values)).Spec.Template.Spec
+	env := map[string]string{}
+	for _, variable := range pod.Containers[0].Env {
+		env[variable.Name] = variable.Value
+	}
+	got, err := kit.ReadEnv(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (kit.Database{Host: "database-rw", Port: 5432, Name: "casemanagement", SSLMode: "verify-full", RootCert: "/etc/ejustice-tls/ca.crt"}); got.Database != want {
+		t.Errorf("database = %+v, want %+v", got.Database, want)
+	}
+	if want := (kit.VaultSettings{Address: "https://vault.vault.svc:8200", CACert: "/etc/ejustice-vault/ca.crt", LoginPath: "auth/kubernetes/login",
+		Role: "tenant-palestine-casemanagement", JWTFile: "/var/run/ejustice-vault/token", Mount: "tenants/palestine", Name: "casemanagement"}); got.Vault != want {
+		t.Errorf("vault = %+v, want %+v", got.Vault, want)
+	}
+	for name, want := range map[string]string{"LISTEN_ADDRESS": ":8443", "HEALTH_ADDRESS": ":8081", "TLS_DIR": "/etc/ejustice-tls", "TLS_CLIENTS": "frontdoor.justice-palestine.svc"} {
+		if env[name] != want {
+			t.Errorf("%s = %q, want %q", name, env[name], want)
+		}
+	}
+	volumes := map[string]corev1.Volume{}
+	for _, volume := range pod.Volumes {
+		volumes[volume.Name] = volume
+	}
+	for _, mount := range pod.Containers[0].VolumeMounts {
+		if _, found := volumes[mount.Name]; !found || !mount.ReadOnly {
+			t.Errorf("mount %+v", mount)
+		}
+	}
+	if token := volumes["vault-token"].Projected.Sources[0].ServiceAccountToken; token.Audience != "vault" || *token.ExpirationSeconds != 600 || token.Path != "token" {
+		t.Errorf("token = %+v", token)
+	}
+	if volumes["tls"].Secret.SecretName != "casemanagement-tls" || volumes["vault-ca"].ConfigMap.Name != "vault-ca" {
+		t.Errorf("volumes = %+v", volumes)
+	}
+	for _, volume := range pod.Volumes {
+		if volume.Secret != nil && volume.Name != "tls" {
+			t.Errorf("a Secret is mounted: %+v", volume)
+		}
+	}
+
+	// A public Vault, an external database.
+	platform := values["platform"].(map[string]any)
+	delete(platform["vault"].(map[string]any), "caConfigMap")
+	delete(platform["database"].(map[string]any), "tenantCA")
+	manifest := mustRender(t, values)["deployment.yaml"]
+	for _, word := range []string{"VAULT_CACERT", "vault-ca", "DATABASE_ROOT_CERT", "ejustice.dev/rotation"} {
+		if strings.Contains(manifest, word) {
+			t.Errorf("%s is set", word)
+		}
+	}
+	platform["rotation"] = "2026-11"
+	if got := deployment(t, mustRender(t, values)).Spec.Template.Annotations["ejustice.dev/rotation"]; got != "2026-11" {
+		t.Errorf("rotation = %q", got)
+	}
+}
+
+func TestChartPorts(t *testing.T) {
+	manifests := mustRender(t, testValues(t))
+	var service corev1.Service
+	if err := yaml.UnmarshalStrict([]byte(manifests["service.yaml"]), &service); err != nil {
+		t.Fatal(err)
+	}
+	container := deployment(t, manifests).Spec.Template.Spec.Containers[0]
+	ports := map[string]int32{}
+	for _, port := range container.Ports {
+		ports[port.Name] = port.ContainerPort
+	}
+	if p := service.Spec.Ports[0]; len(service.Spec.Ports) != 1 || p.Port != 8443 || ports[p.TargetPort.StrVal] != 8443 {
+		t.Errorf("service = %+v", service.Spec.Ports)
+	}
+	for _, probe := range []*corev1.Probe{container.StartupProbe, container.ReadinessProbe, container.LivenessProbe} {
+		if probe.HTTPGet.Scheme != "HTTPS" || ports[probe.HTTPGet.Port.StrVal] != 8081 {
+			t.Errorf("probe = %+v", probe.HTTPGet)
+		}
+	}
+}
+
 func TestChartNetworkPolicy(t *testing.T) {
 	policy := func(values map[string]any) networkingv1.NetworkPolicySpec {
 		var p networkingv1.NetworkPolicy
 		if err := yaml.UnmarshalStrict([]byte(mustRender(t, values)["networkpolicy.yaml"]), &p); err != nil {
 			t.Fatal(err)
 		}
-		if len(p.Spec.PolicyTypes) != 2 || len(p.Spec.Ingress) != 1 || len(p.Spec.Egress) != 1 {
+		if len(p.Spec.PolicyTypes) != 2 || len(p.Spec.Ingress) != 2 || len(p.Spec.Egress) != 2 {
 			t.Fatalf("policy = %+v", p.Spec)
 		}
 		return p.Spec
@@ -159,17 +244,19 @@ func TestChartNetworkPolicy(t *testing.T) {
 	values := testValues(t)
 	platform := values["platform"].(map[string]any)
 	p := policy(values)
-	if from := p.Ingress[0].From; len(from) != 3 || from[0].NamespaceSelector.MatchLabels["ejustice.dev/front-door"] != "true" ||
-		from[1].IPBlock.Except[0] != "10.244.0.0/16" || from[2].IPBlock.Except[0] != "fd00:1::/48" {
-		t.Errorf("ingress = %+v", from)
+	if in := p.Ingress[0]; in.Ports[0].Port.IntValue() != 8443 || len(in.From) != 1 || in.From[0].NamespaceSelector != nil ||
+		in.From[0].PodSelector.MatchLabels["ejustice.dev/module"] != "frontdoor" {
+		t.Errorf("ingress = %+v", in)
+	}
+	if in := p.Ingress[1]; in.Ports[0].Port.IntValue() != 8081 || len(in.From) != 1 || in.From[0].NamespaceSelector.MatchLabels["ejustice.dev/monitoring"] != "true" {
+		t.Errorf("ingress = %+v", in)
 	}
 	if to := p.Egress[0]; to.Ports[0].Port.IntValue() != 5432 || len(to.To) != 1 || to.To[0].PodSelector.MatchLabels["cnpg.io/cluster"] != "database" {
 		t.Errorf("egress = %+v", to)
 	}
-	// Nobody said which addresses are pods': then no address is taken for a client's.
-	delete(platform, "network")
-	if from := policy(values).Ingress[0].From; len(from) != 1 {
-		t.Errorf("ingress = %+v", from)
+	if to := p.Egress[1]; to.Ports[0].Port.IntValue() != 8200 || len(to.To) != 3 || to.To[0].NamespaceSelector.MatchLabels["ejustice.dev/vault"] != "true" ||
+		to.To[1].IPBlock.Except[0] != "10.244.0.0/16" || to.To[2].IPBlock.Except[0] != "fd00:1::/48" {
+		t.Errorf("egress = %+v", to)
 	}
 	platform["database"].(map[string]any)["externalPort"] = 6432
 	if to := policy(values).Egress[0]; to.Ports[0].Port.IntValue() != 6432 || to.To[0].IPBlock == nil {
@@ -201,7 +288,12 @@ func TestChartRefusesBadValues(t *testing.T) {
 			platform(v)["images"] = map[string]any{"casemanagement": "registry.example.org/casemanagement:latest"}
 		}, "/platform/images/casemanagement"},
 		"no placement": {func(v map[string]any) { delete(platform(v), "placement") }, "placement"},
-		"no tenant":    {func(v map[string]any) { delete(platform(v), "tenant") }, "tenant"},
+		"no vault":     {func(v map[string]any) { delete(platform(v), "vault") }, "vault"},
+		"plain vault": {func(v map[string]any) {
+			platform(v)["vault"].(map[string]any)["address"] = "http://vault:8200"
+		}, "/platform/vault/address"},
+		"no certificate": {func(v map[string]any) { delete(platform(v), "tls") }, "tls"},
+		"no tenant":      {func(v map[string]any) { delete(platform(v), "tenant") }, "tenant"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			values := testValues(t)

@@ -2,7 +2,9 @@ package kit_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -114,26 +116,31 @@ func TestSealedContentCannotBeChanged(t *testing.T) {
 	}
 }
 
+// What was sealed once must open for ever.
+const (
+	sealedText  = "Statement of claim, first page."
+	sealedBytes = "KLuWvBygMLIhtUHjCkbLNu8WjjSJgRTOMdYCXiNsfGdQI4d86vqoqFAEuwLNusc1PL8YPsJsHpPjcw0bDn6AXVDFzZBbY24kHd4CQBzmbWTtPB25TPwN"
+)
+
 // Whatever is stored, what comes out is the beginning of what was sealed; and
 // all of it only if nothing was changed.
 func FuzzOpen(f *testing.F) {
-	whole := content(600)
-	sealed := seal(f, testKey, documentID, whole)
+	sealed := must(base64.StdEncoding.DecodeString(sealedBytes))
 	f.Add(sealed)
 	f.Add(sealed[:40])
-	f.Add(sealed[:100])
+	f.Add(sealed[:60])
 	f.Add([]byte{40})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := open(testKey, documentID, data)
 		switch {
 		case bytes.Equal(data, sealed):
-			if err != nil || !bytes.Equal(got, whole) {
+			if err != nil || string(got) != sealedText {
 				t.Errorf("what was sealed does not open: %v", err)
 			}
 		case err == nil && len(got) > 0:
 			t.Errorf("%d forged bytes opened", len(got))
-		case !bytes.HasPrefix(whole, got):
+		case !strings.HasPrefix(sealedText, string(got)):
 			t.Error("something else came out")
 		}
 	})

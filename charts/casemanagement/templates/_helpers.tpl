@@ -13,6 +13,21 @@ ejustice.dev/tenant: {{ .Values.platform.tenant.name }}
 ejustice.dev/module: {{ .Values.platform.module.name }}
 {{- end }}
 
+{{/* The modules that may call this one: the network lets in their pods, and the
+module itself their certificates. */}}
+{{- define "casemanagement.clients" -}}
+["frontdoor"]
+{{- end }}
+
+{{/* Their names in certificates. */}}
+{{- define "casemanagement.clientNames" -}}
+{{- $names := list -}}
+{{- range fromJsonArray (include "casemanagement.clients" .) -}}
+  {{- $names = append $names (printf "%s.%s.svc" . $.Release.Namespace) -}}
+{{- end -}}
+{{- join "," $names -}}
+{{- end }}
+
 {{/* What the module reads: the ministry's values and the tenant. */}}
 {{- define "casemanagement.config" -}}
 {{- $tenant := pick .Values.platform.tenant "name" "country" "languages" "timeZone" "domain" "displayNames" -}}
