@@ -61,8 +61,10 @@ func (e Embedded) Cluster() apply.Object {
 		"imageName":             e.Image,
 		"enableSuperuserAccess": false,
 		"enablePDB":             instances > 1, // with one instance it would only block every drain
-		"storage":               e.storage(),
-		"resources":             resources(d.Resources),
+		// Modules keep connections open: to wait for them to leave would only be a longer outage.
+		"smartShutdownTimeout": int64(5),
+		"storage":              e.storage(),
+		"resources":            resources(d.Resources),
 		"affinity": map[string]any{
 			"nodeAffinity": map[string]any{
 				"requiredDuringSchedulingIgnoredDuringExecution": map[string]any{

@@ -120,7 +120,9 @@ func (c *Client) connect(ctx context.Context, t Tenant, server Server) error {
 	config := map[string]any{
 		"plugin_name": plugin, "connection_url": server.url(), "username": server.User,
 		"allowed_roles": []string{"*"}, "password_authentication": "scram-sha-256",
-		"verify_connection": !server.Unverified, "max_connection_lifetime": "10m",
+		"verify_connection": !server.Unverified,
+		// None stays open: PostgreSQL waits for open ones when it is to stop.
+		"max_idle_connections": -1,
 	}
 	if server.SetPassword != nil {
 		password := newPassword()
