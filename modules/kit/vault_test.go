@@ -228,7 +228,10 @@ func TestSessionHeals(t *testing.T) {
 			await(t, "another user", func() bool {
 				var user string
 				err := m.pool.QueryRow(context.Background(), "SELECT session_user").Scan(&user)
-				if err != nil && !kit.Unavailable(err) {
+				// A connection may have begun just before its user was dropped. It goes
+				// on working, but does not know its own name.
+				nameless := err != nil && strings.Contains(err.Error(), "invalid role OID")
+				if err != nil && !nameless && !kit.Unavailable(err) {
 					t.Fatalf("not told as a passing fault: %v", err)
 				}
 				return err == nil && user != before
