@@ -352,13 +352,17 @@ func (r *JusticeTenantReconciler) readDatabases(ctx context.Context, s *tenantSn
 	return nil
 }
 
-// readPodsLeft finds out whether anything still runs.
+// readPodsLeft finds out whether anything still ends. A pod that is done, and one that nobody
+// but the namespace's end will remove, are not waited for.
 func (r *JusticeTenantReconciler) readPodsLeft(ctx context.Context, s *tenantSnapshot) error {
 	pods := &corev1.PodList{}
-	if err := r.Live.List(ctx, pods, client.InNamespace(v1alpha1.NamespaceFor(s.tenant.Name)), client.Limit(1)); err != nil {
+	if err := r.Live.List(ctx, pods, client.InNamespace(v1alpha1.NamespaceFor(s.tenant.Name))); err != nil {
 		return fmt.Errorf("listing the tenant's pods: %w", err)
 	}
-	s.podsLeft = len(pods.Items) > 0
+	s.podsLeft = slices.ContainsFunc(pods.Items, func(pod corev1.Pod) bool {
+		done := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+		return !done && (pod.DeletionTimestamp != nil || len(pod.OwnerReferences) > 0)
+	})
 	return nil
 }
 

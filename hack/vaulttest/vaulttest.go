@@ -178,7 +178,7 @@ func (s *Server) Unseal(t TB) {
 func (s *Server) key() (string, error) {
 	found := unsealKey.FindSubmatch(s.output.bytes())
 	if found == nil {
-		return "", errors.New("Vault has not printed its unseal key")
+		return "", errors.New("the server has not printed its unseal key")
 	}
 	return string(found[1]), nil
 }

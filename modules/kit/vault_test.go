@@ -43,6 +43,7 @@ func signIn(t *testing.T, times vaulttest.Times) *signedIn {
 	settings := server.Module(t, db, times)
 	m := openVault(t, settings, db)
 	m.server = server
+	await(t, "signing in", func() bool { return m.pool.Ping(context.Background()) == nil })
 	return m
 }
 
@@ -228,7 +229,10 @@ func TestSessionHeals(t *testing.T) {
 			await(t, "another user", func() bool {
 				var user string
 				err := m.pool.QueryRow(context.Background(), "SELECT session_user").Scan(&user)
-				if err != nil && !kit.Unavailable(err) {
+				// A connection may have begun just before its user was dropped. It goes
+				// on working, but does not know its own name.
+				nameless := err != nil && strings.Contains(err.Error(), "invalid role OID")
+				if err != nil && !nameless && !kit.Unavailable(err) {
 					t.Fatalf("not told as a passing fault: %v", err)
 				}
 				return err == nil && user != before
@@ -323,8 +327,18 @@ func TestVaultIgnoresTheToolsVariables(t *testing.T) {
 	t.Setenv("VAULT_NAMESPACE", "other")
 	t.Setenv("VAULT_ADDR", "https://127.0.0.1:1")
 	m := openVault(t, settings, db)
-	if m.user(t) == "" {
-		t.Error("nobody")
+	await(t, "signing in", func() bool { return m.pool.Ping(context.Background()) == nil })
+}
+
+// A module that ends while Vault is away does not wait for it for long.
+func TestCloseWhileVaultIsAway(t *testing.T) {
+	t.Parallel()
+	m := signIn(t, vaulttest.Usual)
+	m.server.Pause(t)
+	begin := time.Now()
+	m.close()
+	if took := time.Since(begin); took > 8*time.Second {
+		t.Errorf("it took %s; the pod would be killed meanwhile", took)
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *session) nextLook() time.Duration {
 	if s.leaseID != "" {
 		left = min(left, time.Until(s.lease.ends))
 	}
-	return max(time.Duration((0.5+rand.Float64()/6)*float64(left)), shortestPause/4)
+	return max(time.Duration((0.5+rand.Float64()/6)*float64(left)), shortestPause)
 }
 
 // newClient makes a client that knows only what it is given: none of the
