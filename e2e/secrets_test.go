@@ -70,7 +70,7 @@ func TestMutualTLS(t *testing.T) {
 		"nobody":                                  {config(nil), 8443, "/api/v1/courts", false},
 		"the database's certificate":              {config(certificate(database)), 8443, "/api/v1/courts", false},
 		"a module that is not on the list":        {config(certificate(stranger)), 8443, "/api/v1/courts", false},
-		"another tenant's front door":             {config(certificate(foreign)), 8443, "/api/v1/courts", false},
+		"the right name by another authority":     {config([]tls.Certificate{foreignCertificate(t, "frontdoor."+namespace+".svc")}), 8443, "/api/v1/courts", false},
 		"the front door in an old version of TLS": {old, 8443, "/api/v1/courts", false},
 		"a probe":                                {config(nil), 8081, "/readyz", true},
 		"data on the probes' port":               {config(nil), 8081, "/api/v1/courts", false},
