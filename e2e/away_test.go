@@ -241,7 +241,7 @@ func scaleVault(t *testing.T, replicas int32) {
 func TestRotationUnderLoad(t *testing.T) {
 	jt := secretsTenant(t)
 	namespace := v1alpha1.NamespaceFor(jt.Name)
-	db := tunnelToDatabase(t, namespace, "e2e_secrets_casemanagement")
+	db := &postgres{namespace, "e2e_secrets_casemanagement"}
 	usersBefore, certificatesBefore := databaseUsers(t, db, jt.Name), certificateRevisions(t, namespace)
 	l := startLoad(t, namespace, "rotation")
 
@@ -296,11 +296,11 @@ func rotate(t *testing.T, name, word string) {
 // databaseUsers are the users that Vault has made for modules and that still exist.
 func databaseUsers(t *testing.T, db *postgres, tenantName string) []string {
 	t.Helper()
-	conn, err := db.connect(t.Context(), attempt{user: "vault", database: "postgres", certificate: issuedCertificate(t, tenantName)})
+	conn, end, err := db.connect(t.Context(), attempt{user: "vault", database: "postgres", certificate: issuedCertificate(t, tenantName)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
+	defer end()
 	var users []string
 	if err := conn.QueryRow(t.Context(), `SELECT coalesce(array_agg(DISTINCT usename::text), '{}') FROM pg_stat_activity
 		WHERE usename LIKE 'v-kubernet-%'`).Scan(&users); err != nil {
@@ -311,16 +311,12 @@ func databaseUsers(t *testing.T, db *postgres, tenantName string) []string {
 
 func oldestKeyVersion(t *testing.T, db *postgres, tenantName string) int {
 	t.Helper()
-	conn, err := db.connect(t.Context(), attempt{user: "vault", certificate: issuedCertificate(t, tenantName), database: "postgres"})
+	user, password := issuedUser(t, tenantName)
+	conn, end, err := db.connect(t.Context(), attempt{user: user, password: password})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.Close(t.Context())
-	user, password := issuedUser(t, tenantName)
-	if conn, err = db.connect(t.Context(), attempt{user: user, password: password}); err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
+	defer end()
 	var version int
 	if err := conn.QueryRow(t.Context(), `SELECT coalesce(min(key_version), 0) FROM data_key`).Scan(&version); err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func TestNothingInEtcdOpensTheTenant(t *testing.T) {
 	if found.objects < 500 || len(found.fromSecrets) < 10 || len(found.pairs) < 3 {
 		t.Fatal("the search saw too little to prove anything")
 	}
-	db := tunnelToDatabase(t, namespace, "e2e_secrets_casemanagement")
+	db := &postgres{namespace, "e2e_secrets_casemanagement"}
 
 	t.Run("no password", func(t *testing.T) {
 		user, password := issuedUser(t, jt.Name)
@@ -317,19 +317,10 @@ func asKey(text string) [][]byte {
 	return keys
 }
 
-// postgres is the tenant's database at this end of a tunnel that ends inside its pod: no network
-// policy is in the way of the attempts.
-type postgres struct{ address, database string }
-
-func tunnelToDatabase(t *testing.T, namespace, database string) *postgres {
-	t.Helper()
-	address, end, err := cluster.Tunnel(t.Context(), namespace, "database-1", 5432)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(end)
-	return &postgres{address, database}
-}
+// postgres reaches the tenant's database through tunnels that end inside its pod: no network
+// policy is in the way of the attempts. A tunnel goes down with the first connection in it that
+// the server ends, so each connection has its own.
+type postgres struct{ namespace, database string }
 
 type attempt struct {
 	user, password, database string
@@ -337,14 +328,31 @@ type attempt struct {
 	certificate              *tls.Certificate
 }
 
-func (p *postgres) connect(ctx context.Context, a attempt) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig("postgres://" + p.address + "/?sslmode=require")
+// connect returns the connection, and what ends it.
+func (p *postgres) connect(ctx context.Context, a attempt) (*pgx.Conn, func(), error) {
+	address, closeTunnel, err := cluster.Tunnel(ctx, p.namespace, "database-1", 5432)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := connectTo(ctx, address, p.database, a)
+	if err != nil {
+		closeTunnel()
+		return nil, nil, err
+	}
+	return conn, func() {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		closeTunnel()
+	}, nil
+}
+
+func connectTo(ctx context.Context, address, database string, a attempt) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig("postgres://" + address + "/?sslmode=require")
 	if err != nil {
 		return nil, err
 	}
 	config.User, config.Password, config.Database = a.user, a.password, a.database
 	if a.database == "" {
-		config.Database = p.database
+		config.Database = database
 	}
 	if a.replication {
 		config.RuntimeParams["replication"] = "true"
@@ -357,11 +365,12 @@ func (p *postgres) connect(ctx context.Context, a attempt) (*pgx.Conn, error) {
 }
 
 func (p *postgres) try(ctx context.Context, a attempt) error {
-	conn, err := p.connect(ctx, a)
+	_, end, err := p.connect(ctx, a)
 	if err != nil {
 		return err
 	}
-	return conn.Close(ctx)
+	end()
+	return nil
 }
 
 // tryAll fails the test if one gets in, or if one fails for another reason than a refusal.
@@ -403,11 +412,11 @@ func (p *postgres) tryAll(t *testing.T, attempts []attempt) {
 func storedDocument(t *testing.T, db *postgres, tenantName string) (id uuid.UUID, sealed []byte, wrapped string) {
 	t.Helper()
 	user, password := issuedUser(t, tenantName)
-	conn, err := db.connect(t.Context(), attempt{user: user, password: password})
+	conn, end, err := db.connect(t.Context(), attempt{user: user, password: password})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
+	defer end()
 	if err := conn.QueryRow(t.Context(), `SELECT c.id, c.content, k.wrapped FROM document_content c JOIN data_key k ON k.id = c.key_id
 		ORDER BY k.created_at DESC LIMIT 1`).Scan(&id, &sealed, &wrapped); err != nil {
 		t.Fatal(err)
