@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"github.com/google/uuid"
@@ -31,8 +33,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/tink-crypto/tink-go/v2/streamingaead/subtle"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // TestNothingInEtcdOpensTheTenant reads every object straight out of etcd, as somebody with a
@@ -49,8 +55,7 @@ func TestNothingInEtcdOpensTheTenant(t *testing.T) {
 	if found.objects < 500 || len(found.fromSecrets) < 10 || len(found.pairs) < 3 {
 		t.Fatal("the search saw too little to prove anything")
 	}
-	db := &postgres{namespace: namespace, database: "e2e_secrets_casemanagement"}
-	defer db.close()
+	db := openDatabase(t, namespace, "e2e_secrets_casemanagement")
 
 	t.Run("no password", func(t *testing.T) {
 		user, password := issuedUser(t, jt.Name)
@@ -322,47 +327,40 @@ func asKey(text string) [][]byte {
 	return keys
 }
 
-// postgres reaches the tenant's database through a tunnel that ends inside its pod: no network
-// policy is in the way of the attempts. A tunnel goes down with a connection in it that the
-// server breaks off; the next attempt then takes another.
-type postgres struct {
-	namespace, database string
-	address             string
-	closeTunnel         func()
+// postgres is the tenant's database, with the wall around it opened for the test: what is tried
+// here is its own lock.
+type postgres struct{ address, database string }
+
+func openDatabase(t *testing.T, namespace, database string) *postgres {
+	t.Helper()
+	port := intstr.FromInt32(5432)
+	way := &networkingv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "e2e-open"},
+		Spec: networkingv1.NetworkPolicySpec{
+			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"cnpg.io/cluster": "database"}},
+			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
+			Ingress:     []networkingv1.NetworkPolicyIngressRule{{Ports: []networkingv1.NetworkPolicyPort{{Port: &port}}}},
+		},
+	}
+	if err := cluster.Create(t.Context(), way); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cluster.Delete(context.Background(), way) })
+	p := &postgres{addressOf(t, namespace, client.MatchingLabels{"cnpg.io/cluster": "database"}) + ":5432", database}
+	await(t, "the database is reached", time.Minute, func(ctx context.Context) (bool, error) {
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", p.address)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err == nil, err
+	})
+	return p
 }
 
 type attempt struct {
 	user, password, database string
 	replication              bool
 	certificate              *tls.Certificate
-}
-
-// connect returns the connection, and what ends it.
-func (p *postgres) connect(ctx context.Context, a attempt) (conn *pgx.Conn, end func(), err error) {
-	for range 5 {
-		if p.closeTunnel == nil {
-			if p.address, p.closeTunnel, err = cluster.Tunnel(ctx, p.namespace, "database-1", 5432); err != nil {
-				return nil, nil, err
-			}
-		}
-		conn, err = connectTo(ctx, p.address, p.database, a)
-		var answer *pgconn.PgError
-		if err == nil || errors.As(err, &answer) || distrusted(err) {
-			break
-		}
-		p.close()
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return conn, func() { _ = conn.Close(context.WithoutCancel(ctx)) }, nil
-}
-
-func (p *postgres) close() {
-	if p.closeTunnel != nil {
-		p.closeTunnel()
-	}
-	p.closeTunnel = nil
 }
 
 // distrusted reports whether the server ended the connection over the certificate, before it
@@ -373,14 +371,14 @@ func distrusted(err error) bool {
 	})
 }
 
-func connectTo(ctx context.Context, address, database string, a attempt) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig("postgres://" + address + "/?sslmode=require")
+func (p *postgres) connect(ctx context.Context, a attempt) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig("postgres://" + p.address + "/?sslmode=require")
 	if err != nil {
 		return nil, err
 	}
 	config.User, config.Password, config.Database = a.user, a.password, a.database
 	if a.database == "" {
-		config.Database = database
+		config.Database = p.database
 	}
 	if a.replication {
 		config.RuntimeParams["replication"] = "true"
@@ -393,12 +391,11 @@ func connectTo(ctx context.Context, address, database string, a attempt) (*pgx.C
 }
 
 func (p *postgres) try(ctx context.Context, a attempt) error {
-	_, end, err := p.connect(ctx, a)
+	conn, err := p.connect(ctx, a)
 	if err != nil {
 		return err
 	}
-	end()
-	return nil
+	return conn.Close(ctx)
 }
 
 // tryAll fails the test if one gets in, or if one fails for another reason than a refusal.
@@ -417,10 +414,8 @@ func (p *postgres) tryAll(t *testing.T, attempts []attempt) {
 	)
 	for range 8 {
 		workers.Go(func() {
-			own := &postgres{namespace: p.namespace, database: p.database}
-			defer own.close()
 			for a := range queue {
-				err := own.try(t.Context(), a)
+				err := p.try(t.Context(), a)
 				var answer *pgconn.PgError
 				switch {
 				case err == nil:
@@ -446,11 +441,11 @@ func (p *postgres) tryAll(t *testing.T, attempts []attempt) {
 func storedDocument(t *testing.T, db *postgres, tenantName string) (id uuid.UUID, sealed []byte, wrapped string) {
 	t.Helper()
 	user, password := issuedUser(t, tenantName)
-	conn, end, err := db.connect(t.Context(), attempt{user: user, password: password})
+	conn, err := db.connect(t.Context(), attempt{user: user, password: password})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer end()
+	defer conn.Close(context.WithoutCancel(t.Context()))
 	if err := conn.QueryRow(t.Context(), `SELECT c.id, c.content, k.wrapped FROM document_content c JOIN data_key k ON k.id = c.key_id
 		ORDER BY k.created_at DESC LIMIT 1`).Scan(&id, &sealed, &wrapped); err != nil {
 		t.Fatal(err)
