@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// sample is Palestine's manifest under another name, with few resources.
+// sample is Palestine's manifest under another name and domain, with few resources.
 func sample(t testing.TB, name string) *v1alpha1.JusticeTenant {
 	t.Helper()
 	var jt v1alpha1.JusticeTenant
@@ -49,6 +49,7 @@ func sample(t testing.TB, name string) *v1alpha1.JusticeTenant {
 		t.Fatal(err)
 	}
 	jt.Name = name
+	jt.Spec.Domain = name + ".justice.example"
 	return &jt
 }
 

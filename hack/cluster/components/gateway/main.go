@@ -16,6 +16,7 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -35,15 +36,25 @@ func main() {
 }
 
 func run(ctx context.Context, listen, health, address string) error {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the API server: %w", err)
+	}
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	proxy := &proxy{dial: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, drain: 3 * time.Second, patience: 10 * time.Second}
+	return proxy.follow(ctx, config, listener, health, address)
+}
+
+// follow passes connections on as the cluster's routes say, until the context ends.
+func (p *proxy) follow(ctx context.Context, config *rest.Config, listener net.Listener, health, address string) error {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, gatewayv1.Install} {
 		if err := add(scheme); err != nil {
 			return fmt.Errorf("learning the kinds: %w", err)
 		}
-	}
-	config, err := ctrl.GetConfig()
-	if err != nil {
-		return fmt.Errorf("finding the API server: %w", err)
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme, HealthProbeBindAddress: health, Metrics: metricsserver.Options{BindAddress: "0"},
@@ -51,24 +62,21 @@ func run(ctx context.Context, listen, health, address string) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
-	proxy := &proxy{dial: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, patience: 10 * time.Second}
-	routes := &reconciler{client: mgr.GetClient(), address: address, use: proxy.use}
+	routes := &reconciler{client: mgr.GetClient(), address: address, use: p.use}
 	if err := routes.setUp(mgr); err != nil {
 		return fmt.Errorf("watching routes: %w", err)
 	}
-	if err := mgr.AddReadyzCheck("routes", healthz.Checker(proxy.ready)); err != nil {
+	if err := mgr.AddReadyzCheck("routes", healthz.Checker(p.ready)); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", listen)
-	if err != nil {
-		return fmt.Errorf("listening: %w", err)
-	}
+	ctx, end := context.WithCancel(ctx)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		proxy.serve(ctx, listener)
+		p.serve(ctx, listener)
 	}()
 	err = mgr.Start(ctx)
+	end() // also when the manager has failed
 	<-served
 	return err
 }

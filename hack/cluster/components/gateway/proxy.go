@@ -26,7 +26,8 @@ type table map[string]string
 // proxy passes connections on by the name in the client's greeting.
 type proxy struct {
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
-	patience time.Duration // for open connections when it ends
+	drain    time.Duration // how long it goes on accepting when it ends: nodes still send to it
+	patience time.Duration // for open connections after that
 
 	hosts atomic.Pointer[table]
 }
@@ -44,8 +45,11 @@ func (p *proxy) ready(*http.Request) error {
 
 // serve accepts connections until the context ends, then lets those that stand end.
 func (p *proxy) serve(ctx context.Context, listener net.Listener) {
-	stop := context.AfterFunc(ctx, func() { listener.Close() })
-	defer stop()
+	go func() {
+		<-ctx.Done()
+		time.Sleep(p.drain)
+		listener.Close()
+	}()
 	// Connections outlive the context of accepting them.
 	connections, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
