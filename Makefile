@@ -12,6 +12,9 @@ ifeq ($(KUBECONFIG),$(filter $(KUBECONFIG),$(STATE)/pki/admin.kubeconfig))
 LOCAL := yes
 export KUBECONFIG := $(STATE)/pki/admin.kubeconfig
 export EJUSTICE_AUDIT_LOG := $(STATE)/logs/audit.log
+export EJUSTICE_ETCD := https://127.0.0.1:12379
+export EJUSTICE_PKI := $(STATE)/pki
+export EJUSTICE_VAULT := $(STATE)/vault
 export EJUSTICE_IMAGES := $(STATE)/images.json
 export VAULT_ADDR := https://10.96.0.20:8200
 VAULT_IN_CLUSTER := https://vault.vault.svc:8200
@@ -50,7 +53,7 @@ test-controllers: ## Tests of the reconcilers against a real apiserver and etcd
 	@hack/step "controller tests" bash -c '$(ASSETS) && go test -race -timeout 20m ./controllers'
 
 test-e2e: ## Tests on the running cluster that KUBECONFIG names
-	@LIVE=1 hack/step "end-to-end tests" go test -tags e2e -count=1 -timeout 30m -v ./e2e
+	@LIVE=1 hack/step "end-to-end tests" go test -tags e2e -count=1 -timeout 40m -v ./e2e
 
 bench: host $(if $(LOCAL),cluster-up) images deploy ## Measured ratios, each beside its baseline in the same run
 	@LIVE=1 hack/step "benchmarks" go test -tags e2e -run '^$$' -bench . -benchtime 1x -timeout 30m ./e2e

@@ -10,6 +10,8 @@ import (
 	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	certmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ejustice.dev/operator/api/v1alpha1"
@@ -42,7 +44,7 @@ type secretsState struct {
 
 	// pending are certificate objects that need writing.
 	pending []apply.Object
-	// certificates are the wanted ones by name, as they fare.
+	// certificates are those of the wanted ones that exist.
 	certificates []*certmanager.Certificate
 	// complaints say what is wrong with which certificate, in order of importance.
 	complaints []string
@@ -206,7 +208,7 @@ func (r *JusticeTenantReconciler) readCertificates(ctx context.Context, s *tenan
 			s.secrets.pending = append(s.secrets.pending, want)
 		}
 		if want.GetKind() == certificates.CertificateKind.Kind {
-			if err := r.readCertificate(ctx, s, want); err != nil {
+			if err := s.noteCertificate(want.GetName(), live); err != nil {
 				return err
 			}
 		}
@@ -214,23 +216,22 @@ func (r *JusticeTenantReconciler) readCertificates(ctx context.Context, s *tenan
 	return nil
 }
 
-func (r *JusticeTenantReconciler) readCertificate(ctx context.Context, s *tenantSnapshot, want apply.Object) error {
-	certificate := &certmanager.Certificate{}
-	err := r.Live.Get(ctx, client.ObjectKeyFromObject(want), certificate)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("reading certificate %s: %w", want.GetName(), err)
-	}
-	if err != nil {
-		certificate = nil
-	} else {
+// noteCertificate keeps how a wanted certificate fares; live is nil when there is none yet.
+func (s *tenantSnapshot) noteCertificate(name string, live *unstructured.Unstructured) error {
+	var certificate *certmanager.Certificate
+	if live != nil {
+		certificate = &certmanager.Certificate{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, certificate); err != nil {
+			return fmt.Errorf("reading certificate %s: %w", name, err)
+		}
 		s.secrets.certificates = append(s.secrets.certificates, certificate)
 	}
 	usable, complaint := certificates.Usable(certificate, time.Now())
 	if !usable {
-		s.secrets.unusable = append(s.secrets.unusable, want.GetName())
+		s.secrets.unusable = append(s.secrets.unusable, name)
 	}
 	if complaint != "" {
-		s.secrets.complaints = append(s.secrets.complaints, fmt.Sprintf("certificate %s %s", want.GetName(), complaint))
+		s.secrets.complaints = append(s.secrets.complaints, fmt.Sprintf("certificate %s %s", name, complaint))
 	}
 	return nil
 }

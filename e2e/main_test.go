@@ -38,7 +38,24 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "end-to-end tests need a cluster with the operator:", err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := endSecretsTenant(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// endSecretsTenant removes the tenant that several tests share.
+func endSecretsTenant() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	if err := startRemoval(ctx, secretsTenantName); err != nil {
+		return err
+	}
+	return cluster.Await(ctx, 3*time.Minute, func(ctx context.Context) (bool, error) {
+		return isGone(ctx, &v1alpha1.JusticeTenant{ObjectMeta: metav1.ObjectMeta{Name: secretsTenantName}})
+	})
 }
 
 // sample is Palestine's manifest under another name and domain, with few resources.

@@ -115,16 +115,7 @@ func TestCertificates(t *testing.T) {
 
 func signIn(t *testing.T, token string) (*api.Client, error) {
 	t.Helper()
-	config := api.DefaultConfig() // reads VAULT_ADDR and VAULT_CACERT
-	if config.Error != nil {
-		t.Fatal(config.Error)
-	}
-	config.MaxRetries = 0
-	vault, err := api.NewClient(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vault.ClearToken()
+	vault := vaultClient(t)
 	secret, err := vault.Logical().WriteWithContext(t.Context(), "auth/kubernetes/login", map[string]any{"role": "ejustice-operator", "jwt": token})
 	if err != nil {
 		return nil, err

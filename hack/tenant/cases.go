@@ -110,6 +110,26 @@ func (m *CaseManagement) List(ctx context.Context, query string) ([]Case, error)
 	}
 }
 
+// Documents returns the identities of a case's documents.
+func (m *CaseManagement) Documents(ctx context.Context, id string) ([]string, error) {
+	var c struct {
+		Documents []struct {
+			ID string `json:"id"`
+		} `json:"documents"`
+	}
+	if err := m.call(ctx, http.MethodGet, "/api/v1/cases/"+id, "", nil, &c); err != nil {
+		return nil, err
+	}
+	if len(c.Documents) == 0 {
+		return nil, fmt.Errorf("case %s has no document", id)
+	}
+	ids := make([]string, len(c.Documents))
+	for i, d := range c.Documents {
+		ids[i] = d.ID
+	}
+	return ids, nil
+}
+
 func (m *CaseManagement) call(ctx context.Context, method, path, key string, in, out any) error {
 	var body io.Reader
 	if in != nil {
