@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -17,7 +18,7 @@ import (
 	"ejustice.dev/operator/internal/tenancy"
 )
 
-var routeKind = gatewayv1.SchemeGroupVersion.WithKind("TLSRoute")
+var routeKind = schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: "TLSRoute"}
 
 // routeState is how the tenant's domain is led to its front door.
 type routeState struct {

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"ejustice.dev/operator/api/v1alpha1"
@@ -152,6 +153,30 @@ func TestPublishedVerdict(t *testing.T) {
 				t.Errorf("reason %q, Ready %t, Stalled %t, want reason %q", reason, well, stuck, tc.want)
 			}
 		})
+	}
+}
+
+// A cluster without Gateway API is told from one where the route is only not there yet.
+func TestGatewayAPIMissing(t *testing.T) {
+	bare := &envtest.Environment{}
+	config, err := bare.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := bare.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	c, err := client.New(config, client.Options{Scheme: Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := settledTenant()
+	s.frontDoor = true
+	r := &JusticeTenantReconciler{Client: c, Live: c, Gateway: testGateway}
+	if err := r.readRoute(t.Context(), s); err != nil || !s.route.missing {
+		t.Errorf("missing %t, err = %v", s.route.missing, err)
 	}
 }
 
