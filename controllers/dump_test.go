@@ -134,8 +134,8 @@ func decodeSecret(t *testing.T, object map[string]any) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if key == "password" {
-			raw = fmt.Appendf(nil, "%d characters", len(raw))
+		if key == "ca.crt" {
+			raw = []byte("AUTHORITY") // each tenant has its own
 		}
 		data[key] = string(raw)
 	}

@@ -25,6 +25,7 @@ import (
 	"ejustice.dev/operator/internal/certificates"
 	"ejustice.dev/operator/internal/database"
 	"ejustice.dev/operator/internal/isolation"
+	"ejustice.dev/operator/internal/status"
 	"ejustice.dev/operator/internal/vault"
 )
 
@@ -77,7 +78,7 @@ func (r *JusticeTenantReconciler) step(ctx context.Context, name string) (again,
 	}
 	s, err := r.snapshot(ctx, t)
 	if meta.IsNoMatchError(err) {
-		return soon, r.report(ctx, &tenantSnapshot{tenant: t}, failureOf(kindMissing(err)))
+		return soon, r.reportUnseen(ctx, t, failureOf(kindMissing(err)).verdict)
 	}
 	if err != nil {
 		return never, err
@@ -129,6 +130,8 @@ func (r *JusticeTenantReconciler) do(ctx context.Context, s *tenantSnapshot, ste
 		return soon, nil
 	case tenantChangeVault:
 		return now, changeVault(ctx, step.changes)
+	case tenantRenew:
+		return now, r.renewAll(ctx, s.secrets.stale)
 	case tenantRotate:
 		return now, r.rotate(ctx, s)
 	case tenantLockVault:
@@ -181,8 +184,21 @@ func (r *JusticeTenantReconciler) patchFinalizers(ctx context.Context, t *v1alph
 
 // report writes the status if it says something new.
 func (r *JusticeTenantReconciler) report(ctx context.Context, s *tenantSnapshot, failed *failure) error {
-	t := s.tenant
-	next := reportTenant(s, failed)
+	return r.writeStatus(ctx, s.tenant, reportTenant(s, failed))
+}
+
+// reportUnseen says that a person must help before the operator can look at all. What it knew of
+// the tenant stays.
+func (r *JusticeTenantReconciler) reportUnseen(ctx context.Context, t *v1alpha1.JusticeTenant, v status.Verdict) error {
+	next := *t.Status.DeepCopy()
+	next.ObservedGeneration = t.Generation
+	next.Namespace = v1alpha1.NamespaceFor(t.Name)
+	status.SetPhase(&next.Conditions, t.Generation, status.Stalled, v.Reason, v.Message)
+	status.Sort(next.Conditions)
+	return r.writeStatus(ctx, t, next)
+}
+
+func (r *JusticeTenantReconciler) writeStatus(ctx context.Context, t *v1alpha1.JusticeTenant, next v1alpha1.JusticeTenantStatus) error {
 	if equality.Semantic.DeepEqual(t.Status, next) {
 		return nil
 	}

@@ -19,6 +19,7 @@ const (
 	tenantApply           tenantAction = "Apply"           // write the step's objects
 	tenantRemoveModules   tenantAction = "RemoveModules"   // delete the named CourtModules
 	tenantChangeVault     tenantAction = "ChangeVault"     // make what Vault lacks
+	tenantRenew           tenantAction = "Renew"           // new certificates of the present authority
 	tenantRotate          tenantAction = "Rotate"          // new keys, credentials and certificates
 	tenantLockVault       tenantAction = "LockVault"       // end everybody's access to the tenant's secrets
 	tenantDestroyVault    tenantAction = "DestroyVault"    // destroy the tenant's secrets and keys
@@ -55,6 +56,8 @@ func decideTenant(s *tenantSnapshot) tenantStep {
 		return tenantStep{action: tenantChangeVault, changes: s.secrets.frame}
 	case len(s.secrets.pending) > 0:
 		return tenantStep{action: tenantApply, objects: s.secrets.pending}
+	case len(s.secrets.stale) > 0:
+		return tenantStep{action: tenantRenew}
 	case s.cluster != nil:
 		return tenantStep{action: tenantApply, objects: []apply.Object{*s.cluster}}
 	case len(s.dbs) > 0:

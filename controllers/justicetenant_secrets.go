@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -46,6 +47,10 @@ type secretsState struct {
 	pending []apply.Object
 	// certificates are those of the wanted ones that exist.
 	certificates []*certmanager.Certificate
+	// authority is the certificate of the tenant's authority as Vault has it; "" while unknown.
+	authority string
+	// stale are certificates of an authority that is no longer the tenant's.
+	stale []*certmanager.Certificate
 	// complaints say what is wrong with which certificate, in order of importance.
 	complaints []string
 	// unusable are the names of certificates that cannot be used.
@@ -62,6 +67,7 @@ func (s *tenantSnapshot) vaultTenant() vault.Tenant {
 	}
 	if s.tenant.Spec.Database.External == nil {
 		t.DatabaseHosts = database.Hosts(s.tenant)
+		t.Replicas = s.tenant.Spec.Database.Instances > 1
 	}
 	return t
 }
@@ -78,8 +84,12 @@ func (r *JusticeTenantReconciler) readVault(ctx context.Context, s *tenantSnapsh
 		return s.vaultTrouble(err)
 	}
 	s.secrets.frame = frame
-	if len(frame) == 0 {
-		s.secrets.keys = union(s.secrets.keys, s.needDatabase)
+	if len(frame) > 0 {
+		return nil
+	}
+	s.secrets.keys = union(s.secrets.keys, s.needDatabase)
+	if s.secrets.authority, err = r.Vault.Authority(ctx, s.tenant.Name); err != nil {
+		return s.vaultTrouble(err)
 	}
 	return nil
 }
@@ -208,7 +218,11 @@ func (r *JusticeTenantReconciler) readCertificates(ctx context.Context, s *tenan
 			s.secrets.pending = append(s.secrets.pending, want)
 		}
 		if want.GetKind() == certificates.CertificateKind.Kind {
-			if err := s.noteCertificate(want.GetName(), live); err != nil {
+			certificate, err := s.noteCertificate(want.GetName(), live)
+			if err != nil {
+				return err
+			}
+			if err := r.readAuthorityOf(ctx, s, certificate); err != nil {
 				return err
 			}
 		}
@@ -217,12 +231,12 @@ func (r *JusticeTenantReconciler) readCertificates(ctx context.Context, s *tenan
 }
 
 // noteCertificate keeps how a wanted certificate fares; live is nil when there is none yet.
-func (s *tenantSnapshot) noteCertificate(name string, live *unstructured.Unstructured) error {
+func (s *tenantSnapshot) noteCertificate(name string, live *unstructured.Unstructured) (*certmanager.Certificate, error) {
 	var certificate *certmanager.Certificate
 	if live != nil {
 		certificate = &certmanager.Certificate{}
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, certificate); err != nil {
-			return fmt.Errorf("reading certificate %s: %w", name, err)
+			return nil, fmt.Errorf("reading certificate %s: %w", name, err)
 		}
 		s.secrets.certificates = append(s.secrets.certificates, certificate)
 	}
@@ -232,6 +246,39 @@ func (s *tenantSnapshot) noteCertificate(name string, live *unstructured.Unstruc
 	}
 	if complaint != "" {
 		s.secrets.complaints = append(s.secrets.complaints, fmt.Sprintf("certificate %s %s", name, complaint))
+	}
+	return certificate, nil
+}
+
+// readAuthorityOf finds out whether a certificate inside the tenant was signed by an authority
+// that Vault no longer has. Its peers would refuse it until it is renewed, a day later at
+// most. One that is being issued is left alone.
+func (r *JusticeTenantReconciler) readAuthorityOf(ctx context.Context, s *tenantSnapshot, certificate *certmanager.Certificate) error {
+	if certificate == nil || s.secrets.authority == "" || certificate.Name == certificates.PublicName || issuing(certificate) {
+		return nil
+	}
+	secret, err := r.liveSecret(ctx, certificate.Namespace, certificate.Spec.SecretName)
+	if err != nil {
+		return err
+	}
+	if secret != nil && strings.TrimSpace(string(secret.Data["ca.crt"])) != strings.TrimSpace(s.secrets.authority) {
+		s.secrets.stale = append(s.secrets.stale, certificate)
+	}
+	return nil
+}
+
+func issuing(certificate *certmanager.Certificate) bool {
+	return slices.ContainsFunc(certificate.Status.Conditions, func(c certmanager.CertificateCondition) bool {
+		return c.Type == certmanager.CertificateConditionIssuing && c.Status == certmeta.ConditionTrue
+	})
+}
+
+// renewAll asks for new certificates in place of the given ones.
+func (r *JusticeTenantReconciler) renewAll(ctx context.Context, list []*certmanager.Certificate) error {
+	for _, certificate := range list {
+		if err := r.renew(ctx, certificate); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -261,10 +308,8 @@ func (r *JusticeTenantReconciler) rotate(ctx context.Context, s *tenantSnapshot)
 			return vaultFailure("rotating keys and credentials", err)
 		}
 	}
-	for _, certificate := range s.secrets.certificates {
-		if err := r.renew(ctx, certificate); err != nil {
-			return err
-		}
+	if err := r.renewAll(ctx, s.secrets.certificates); err != nil {
+		return err
 	}
 	s.secrets.rotated = s.tenant.Rotation()
 	return nil
@@ -276,7 +321,7 @@ func (r *JusticeTenantReconciler) renew(ctx context.Context, certificate *certma
 	moment := metav1.Now()
 	condition := certmanager.CertificateCondition{
 		Type: certmanager.CertificateConditionIssuing, Status: certmeta.ConditionTrue, ObservedGeneration: certificate.Generation,
-		Reason: "ManuallyTriggered", Message: "rotation was asked for", LastTransitionTime: &moment,
+		Reason: "ManuallyTriggered", Message: "the operator asks for a new certificate", LastTransitionTime: &moment,
 	}
 	certificate.Status.Conditions = slices.DeleteFunc(certificate.Status.Conditions, func(c certmanager.CertificateCondition) bool {
 		return c.Type == certmanager.CertificateConditionIssuing
@@ -324,7 +369,7 @@ func certificatesVerdict(s *tenantSnapshot) status.Verdict {
 		return status.No("NotIssued", s.secrets.complaints[0])
 	case len(s.secrets.complaints) > 0:
 		return status.No("Expiring", s.secrets.complaints[0])
-	case len(s.secrets.pending) > 0:
+	case len(s.secrets.pending) > 0, len(s.secrets.stale) > 0:
 		return status.No("Requesting", "certificates are being requested")
 	}
 	return status.Yes("Issued", "every certificate is issued and renewed in time")

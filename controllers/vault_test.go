@@ -116,13 +116,13 @@ func TestSecretsAreInVault(t *testing.T) {
 	if got := inVault(t, keyPath("secrets")); got["exportable"] != false || got["type"] != "aes256-gcm96" {
 		t.Errorf("key: %v", got)
 	}
-	// Of what CloudNativePG and Helm do not keep, no Secret is left.
+	// What is not Helm's or cert-manager's the operator does not put into Secrets.
 	secrets := &corev1.SecretList{}
 	if err := suite.client.List(t.Context(), secrets, client.InNamespace("justice-secrets")); err != nil {
 		t.Fatal(err)
 	}
 	for _, secret := range secrets.Items {
-		if secret.Labels["owner"] != "helm" {
+		if secret.Labels["owner"] != "helm" && !strings.HasSuffix(secret.Name, "-tls") {
 			t.Errorf("the operator made Secret %s", secret.Name)
 		}
 	}
@@ -166,6 +166,35 @@ func TestVaultDrift(t *testing.T) {
 		t.Error("the key was made anew")
 	}
 	awaitModule(t, "vaultdrift", v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+}
+
+// With another authority every certificate is replaced at once, and not one after the other over
+// a day in which modules would refuse one another.
+func TestLostAuthority(t *testing.T) {
+	startOperator(t, nil)
+	create(t, newTenant("authority"))
+	awaitReady(t, "authority")
+	if err := suite.vault.Root.Sys().UnmountWithContext(t.Context(), vault.Mount("authority")+"/pki"); err != nil {
+		t.Fatal(err)
+	}
+	wake(t, "authority")
+	await(t, "certificates of the new authority", func() (bool, string) {
+		now := inVault(t, vault.Mount("authority")+"/pki/cert/ca")
+		if now == nil {
+			return false, "no authority"
+		}
+		for _, name := range []string{"database-tls", "database-replica-tls", "casemanagement-tls"} {
+			secret := &corev1.Secret{}
+			if err := suite.client.Get(t.Context(), client.ObjectKey{Namespace: "justice-authority", Name: name}, secret); err != nil {
+				return false, err.Error()
+			}
+			if string(secret.Data["ca.crt"]) != fmt.Sprint(now["certificate"]) {
+				return false, name + " is of the old authority"
+			}
+		}
+		return true, ""
+	})
+	awaitReady(t, "authority")
 }
 
 // wake has the operator look at once, and not when it would next.

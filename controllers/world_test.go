@@ -4,19 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
+	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ejustice.dev/operator/internal/certificates"
 	"ejustice.dev/operator/internal/database"
+	"ejustice.dev/operator/internal/vault"
 )
 
 // world plays the controllers that a bare API server lacks: CloudNativePG, cert-manager, a Gateway, the
@@ -68,6 +72,39 @@ func runDatabases(ctx context.Context) error {
 var expiring sync.Map
 
 func runCertificates(ctx context.Context) error {
+	return errors.Join(issueCertificates(ctx), markCertificates(ctx))
+}
+
+// issueCertificates puts the present authority of a tenant beside each certificate that has none
+// or is asked for anew.
+func issueCertificates(ctx context.Context) error {
+	list := &certmanager.CertificateList{}
+	if err := suite.client.List(ctx, list); err != nil {
+		return err
+	}
+	var problems []error
+	for i := range list.Items {
+		c := &list.Items[i]
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace, Name: c.Spec.SecretName}}
+		err := suite.client.Get(ctx, client.ObjectKeyFromObject(secret), secret)
+		if err == nil && !issuing(c) || err != nil && !apierrors.IsNotFound(err) {
+			continue
+		}
+		authority, err := suite.vault.Root.Logical().ReadWithContext(ctx, vault.Mount(strings.TrimPrefix(c.Namespace, "justice-"))+"/pki/cert/ca")
+		if err != nil || authority == nil {
+			continue // cert-manager waits for Vault, too
+		}
+		secret.Data = map[string][]byte{"ca.crt": []byte(fmt.Sprint(authority.Data["certificate"]))}
+		if secret.UID == "" {
+			problems = append(problems, suite.client.Create(ctx, secret))
+		} else {
+			problems = append(problems, suite.client.Update(ctx, secret))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func markCertificates(ctx context.Context) error {
 	return each(ctx, certificates.CertificateKind, func(u *unstructured.Unstructured) map[string]any {
 		ends, renewal := "2126-01-01T00:00:00Z", "2125-01-01T00:00:00Z"
 		if _, ok := expiring.Load(u.GetNamespace()); ok {

@@ -241,7 +241,8 @@ func scaleVault(t *testing.T, replicas int32) {
 func TestRotationUnderLoad(t *testing.T) {
 	jt := secretsTenant(t)
 	namespace := v1alpha1.NamespaceFor(jt.Name)
-	db := &postgres{namespace, "e2e_secrets_casemanagement"}
+	db := &postgres{namespace: namespace, database: "e2e_secrets_casemanagement"}
+	defer db.close()
 	usersBefore, certificatesBefore := databaseUsers(t, db, jt.Name), certificateRevisions(t, namespace)
 	l := startLoad(t, namespace, "rotation")
 

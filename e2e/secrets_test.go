@@ -248,8 +248,6 @@ func denied(err error) bool {
 	return errors.As(err, &answer) && (answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusBadRequest)
 }
 
-func errorAs[T error](err error, into *T) bool { return errors.As(err, into) }
-
 func signInAs(t *testing.T, role, token string) (*api.Client, error) {
 	t.Helper()
 	vault := vaultClient(t)

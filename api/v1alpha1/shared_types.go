@@ -25,6 +25,7 @@ type Version string
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=30
 // +kubebuilder:validation:XValidation:rule="self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="must be a module name of lower-case letters, digits and hyphens, for example casemanagement"
+// +kubebuilder:validation:XValidation:rule="!(self in ['certificates', 'database', 'database-replica', 'default', 'public', 'vault'])",message="certificates, database, database-replica, default, public and vault are names that the operator uses itself: choose another"
 type ModuleName string
 
 // Resources are the CPU and memory of one container.

@@ -28,9 +28,6 @@ path "sys/mounts/tenants/+/pki" {
   capabilities       = ["create", "read", "update", "delete"]
   allowed_parameters = { "type" = ["pki"], "*" = [] }
 }
-path "sys/mounts/tenants/+/+/tune" {
-  capabilities = ["read", "update"]
-}
 
 # One policy and one role a ServiceAccount of a tenant. A role can neither reach
 # beyond tenants' namespaces nor carry a policy that is not a tenant's.
@@ -109,9 +106,6 @@ path "tenants/+/transit/keys/*" {
 path "tenants/+/pki/root/generate/internal" {
   capabilities = ["create", "update"]
 }
-path "tenants/+/pki/root/rotate/internal" {
-  capabilities = ["create", "update"]
-}
 # Vault's own certificate for the tenant's database: the operator asks for it and
 # passes it to the database engine.
 path "tenants/+/pki/issue/vault" {
@@ -120,14 +114,8 @@ path "tenants/+/pki/issue/vault" {
 path "tenants/+/pki/roles/*" {
   capabilities = ["create", "read", "update", "delete", "list"]
 }
-path "tenants/+/pki/config/*" {
-  capabilities = ["create", "read", "update"]
-}
 path "tenants/+/pki/issuers" {
   capabilities = ["list"]
-}
-path "tenants/+/pki/issuer/+" {
-  capabilities = ["read", "update"]
 }
 path "tenants/+/pki/cert/ca" {
   capabilities = ["read"]

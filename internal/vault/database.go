@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -174,13 +173,27 @@ func (c *Client) Authority(ctx context.Context, tenant string) (string, error) {
 	return certificate, nil
 }
 
-// Rotate gives every module's key a new version and Vault new credentials for the database.
-// Modules take up both when they are started anew; documents stay readable throughout.
+// Rotate gives Vault new credentials for the database and every module's key a new version.
+// Modules take up both when they are started anew; documents stay readable throughout. The
+// credentials come first, because they are what can fail: a repeated attempt must not add
+// one version after another.
 func (c *Client) Rotate(ctx context.Context, t Tenant, server Server) error {
-	for _, module := range slices.Clone(t.Modules) {
+	if err := c.rotateConnection(ctx, t, server); err != nil {
+		return err
+	}
+	for _, module := range t.Modules {
 		if _, err := c.write(ctx, Mount(t.Name)+"/transit/keys/"+module+"/rotate", nil); err != nil {
 			return err
 		}
 	}
-	return c.connect(ctx, t, server)
+	return nil
+}
+
+// rotateConnection has Vault change its own password, or gives it a new certificate.
+func (c *Client) rotateConnection(ctx context.Context, t Tenant, server Server) error {
+	if server.SetPassword == nil || server.Unverified {
+		return c.connect(ctx, t, server)
+	}
+	_, err := c.write(ctx, Mount(t.Name)+"/database/rotate-root/"+connectionName, nil)
+	return err
 }

@@ -51,6 +51,8 @@ type Tenant struct {
 	// DatabaseHosts are the names by which the embedded database is reached; empty for an
 	// external one.
 	DatabaseHosts []string
+	// Replicas is whether the embedded database has any.
+	Replicas bool
 	// Keys are the modules whose key was once made: should it be missing, it is not made
 	// anew, because documents were encrypted with the lost one.
 	Keys []string
@@ -202,7 +204,11 @@ func (c *Client) keys(ctx context.Context, t Tenant) ([]Change, error) {
 // the operator, which passes it to Vault's database engine.
 func certificateRoles(t Tenant) []entry {
 	inside := []string{t.Namespace + ".svc", t.Namespace + ".svc.cluster.local"}
-	databaseNames := append(slices.Clone(t.DatabaseHosts), ReplicationUser, NobodysName)
+	// By the replicas' name one copies the whole database: it is signed only where there are some.
+	databaseNames := append(slices.Clone(t.DatabaseHosts), NobodysName)
+	if t.Replicas {
+		databaseNames = append(databaseNames, ReplicationUser)
+	}
 	role := func(name string, life time.Duration, names []string, below, server, client bool) entry {
 		return entry{"the certificate role " + name, Mount(t.Name) + "/pki/roles/" + name, map[string]any{
 			"allowed_domains": names, "allow_bare_domains": !below, "allow_subdomains": below,
