@@ -20,6 +20,7 @@ export VAULT_ADDR := https://10.96.0.20:8200
 VAULT_IN_CLUSTER := https://vault.vault.svc:8200
 export VAULT_CACERT := $(STATE)/vault/ca.crt
 PUBLIC_ISSUER := demo-public
+GATEWAY := gateway/public
 REGISTRY := 10.89.0.1:5000/ejustice
 REGISTRY_CA := $(STATE)/pki/ca.crt
 POD_CIDRS := 10.244.0.0/16
@@ -79,7 +80,7 @@ images: ## Build images and charts and push them to REGISTRY
 deploy: ## Install what make images built on the cluster
 	@[ -n "$(POSTGRES_IMAGE)" ] || { echo "say which PostgreSQL tenants run: make $@ POSTGRES_IMAGE=repository:major@sha256:…"; exit 2; }
 	@[ -n "$(VAULT_IN_CLUSTER)" ] || { echo "say where Vault is: make $@ VAULT_IN_CLUSTER=https://…"; exit 2; }
-	@hack/step "operator" go run ./hack/deploy --vault-address "$(VAULT_IN_CLUSTER)" --vault-ca "$(VAULT_CACERT)" --public-issuer "$(PUBLIC_ISSUER)" $(if $(REGISTRY_CA),--ca $(REGISTRY_CA)) --postgres-image "$(POSTGRES_IMAGE)" --pod-cidrs "$(POD_CIDRS)" --allowed-registries "$(ALLOWED_REGISTRIES)"
+	@hack/step "operator" go run ./hack/deploy --vault-address "$(VAULT_IN_CLUSTER)" --vault-ca "$(VAULT_CACERT)" --public-issuer "$(PUBLIC_ISSUER)" --gateway "$(GATEWAY)" $(if $(REGISTRY_CA),--ca $(REGISTRY_CA)) --postgres-image "$(POSTGRES_IMAGE)" --pod-cidrs "$(POD_CIDRS)" --allowed-registries "$(ALLOWED_REGISTRIES)"
 
 # What the tests need of the host beside Go: a C compiler for the race detector
 # and a PostgreSQL for the modules' own tests.

@@ -27,7 +27,7 @@ var tenantKinds = []schema.GroupVersionKind{
 	{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
 	database.ClusterKind, database.DatabaseKind,
-	certificates.IssuerKind, certificates.CertificateKind,
+	certificates.IssuerKind, certificates.CertificateKind, routeKind,
 	v1alpha1.GroupVersion.WithKind("CourtModule"),
 }
 

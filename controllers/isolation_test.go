@@ -96,6 +96,7 @@ func TestWhatNobodyMayDoInATenantsNamespace(t *testing.T) {
 			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "open"},
 			Spec:       networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{}}},
 		}, "operator alone"},
+		{"a way in", routeObject(ns), "operator alone"},
 	}
 	for _, tc := range creations {
 		t.Run(tc.name, func(t *testing.T) {

@@ -43,6 +43,8 @@ type JusticeTenantReconciler struct {
 	PublicIssuer string
 	// CertManager is the ServiceAccount that cert-manager runs as: namespace and name.
 	CertManager [2]string
+	// Gateway leads the tenants' domains to their front doors: namespace and name; empty for none.
+	Gateway [2]string
 	// TrustVaultConnection leaves out Vault's attempt to connect to a database that it is told
 	// of, for tests without one.
 	TrustVaultConnection bool
@@ -229,6 +231,9 @@ func (r *JusticeTenantReconciler) SetupWithManager(mgr ctrl.Manager, maxConcurre
 		{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
 		database.ClusterKind, database.DatabaseKind,
 		certificates.IssuerKind, certificates.CertificateKind,
+	}
+	if r.Gateway[1] != "" && served(mgr, routeKind) {
+		kinds = append(kinds, routeKind)
 	}
 	for _, kind := range kinds {
 		if strings.Contains(kind.Group, ".") && !strings.HasSuffix(kind.Group, ".k8s.io") && !served(mgr, kind) {

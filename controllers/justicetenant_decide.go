@@ -64,6 +64,8 @@ func decideTenant(s *tenantSnapshot) tenantStep {
 		return tenantStep{action: tenantApply, objects: s.dbs}
 	case len(s.listed) > 0:
 		return tenantStep{action: tenantApply, objects: s.listed}
+	case len(s.route.pending) > 0:
+		return tenantStep{action: tenantApply, objects: s.route.pending}
 	case len(s.surplus) > 0:
 		return tenantStep{action: tenantRemoveModules, names: s.surplus}
 	case len(s.unverified) > 0:
@@ -74,7 +76,7 @@ func decideTenant(s *tenantSnapshot) tenantStep {
 		return tenantStep{action: tenantApply, objects: s.proof}
 	case rotationDue(s) && tenantIsReady(s):
 		return tenantStep{action: tenantRotate}
-	case !tenantIsReady(s):
+	case !tenantIsReady(s), !published(s):
 		return tenantStep{action: tenantWait}
 	}
 	return tenantStep{action: tenantSettled}

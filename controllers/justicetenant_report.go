@@ -43,6 +43,7 @@ func reportTenant(s *tenantSnapshot, failed *failure) v1alpha1.JusticeTenantStat
 	status.Set(&out.Conditions, v1alpha1.ConditionCertificatesReady, t.Generation, certificates)
 	status.Set(&out.Conditions, v1alpha1.ConditionIsolated, t.Generation, isolatedVerdict(s))
 	status.Set(&out.Conditions, v1alpha1.ConditionResident, t.Generation, residentVerdict(s))
+	reportPublished(s, &out.Conditions)
 	status.Set(&out.Conditions, v1alpha1.ConditionBackedUp, t.Generation, status.No("NoBackups",
 		"no backups are taken yet: this release of the platform has none, back up the database by your own means"))
 
@@ -87,6 +88,8 @@ func tenantVerdict(s *tenantSnapshot, failed *failure, db, modules status.Verdic
 		return status.Reconciling, secretsVerdict(s)
 	case s.secrets.noIssuer:
 		return status.Stalled, certificatesVerdict(s)
+	case s.route.missing, s.route.holder != "":
+		return status.Stalled, publishedVerdict(s)
 	case len(s.secrets.frame) > 0:
 		return status.Reconciling, secretsVerdict(s)
 	case s.liveCluster == nil && s.tenant.Spec.Database.External == nil && len(s.secrets.unusable) > 0:
@@ -106,6 +109,8 @@ func tenantVerdict(s *tenantSnapshot, failed *failure, db, modules status.Verdic
 	case !slices.Contains(t.Finalizers, v1alpha1.FinalizerTenant), len(s.frame) > 0, s.cluster != nil, len(s.listed) > 0, len(s.surplus) > 0,
 		len(s.secrets.pending) > 0, len(s.secrets.credentials) > 0, len(s.dbs) > 0, len(s.proof) > 0, rotationDue(s) && s.secrets.rotated == "":
 		return status.Reconciling, status.No("Updating", "changes are being applied")
+	case !published(s):
+		return status.Reconciling, publishedVerdict(s)
 	}
 	return status.Ready, status.Yes("Running", fmt.Sprintf("release %s runs with all modules", t.Spec.Release))
 }

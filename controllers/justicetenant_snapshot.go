@@ -53,6 +53,9 @@ type tenantSnapshot struct {
 	// secrets is how the tenant's secrets and certificates stand.
 	secrets secretsState
 
+	// route is how the tenant's domain is led to its front door.
+	route routeState
+
 	// frontDoor is whether the release has a front door for the tenant.
 	frontDoor bool
 	// withData are the modules of the catalogs that keep data.
@@ -119,7 +122,7 @@ func (r *JusticeTenantReconciler) snapshot(ctx context.Context, t *v1alpha1.Just
 		return s, nil
 	}
 	read := []func(context.Context, *tenantSnapshot) error{
-		r.readModules, r.readNeeds, r.readVault, r.readCertificates, r.readDatabase, r.readCredentials, r.readUsable, r.readInventory,
+		r.readModules, r.readNeeds, r.readVault, r.readCertificates, r.readDatabase, r.readCredentials, r.readUsable, r.readInventory, r.readRoute,
 	}
 	if t.Stopping() && t.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
 		read = append(read, r.readPodsLeft)

@@ -19,6 +19,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/internal/charts"
@@ -48,6 +49,8 @@ type Settings struct {
 	PublicIssuer string
 	// CertManager is the ServiceAccount that cert-manager runs as: namespace and name.
 	CertManager [2]string
+	// Gateway leads the tenants' domains to their front doors: namespace and name; empty for none.
+	Gateway [2]string
 	// TrustVaultConnection is for tests; see JusticeTenantReconciler.
 	TrustVaultConnection bool
 	// External makes databases on external servers.
@@ -62,6 +65,7 @@ func Scheme() *runtime.Scheme {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 	utilruntime.Must(certmanager.AddToScheme(scheme))
+	utilruntime.Must(gatewayv1.Install(scheme))
 	return scheme
 }
 
@@ -146,6 +150,7 @@ func Setup(mgr ctrl.Manager, settings Settings) error {
 		External:             settings.External,
 		PublicIssuer:         settings.PublicIssuer,
 		CertManager:          settings.CertManager,
+		Gateway:              settings.Gateway,
 		TrustVaultConnection: settings.TrustVaultConnection,
 		PostgresImage:        settings.PostgresImage,
 		Registries:           settings.Registries,

@@ -50,6 +50,9 @@ const (
 	settleTimeout = 2 * time.Minute
 )
 
+// testGateway is the Gateway that leads to tenants of a release with a front door.
+var testGateway = [2]string{"gateway", "public"}
+
 // suite is what all tests of this package share: a real API server with etcd, and a registry.
 var suite struct {
 	config   *rest.Config
@@ -80,6 +83,7 @@ func runSuite(m *testing.M) (int, error) {
 	environment := &envtest.Environment{
 		CRDDirectoryPaths: []string{
 			filepath.Join("..", "config", "crd"), filepath.Join(assets, "manifests", "cnpg.yaml"), filepath.Join(assets, "manifests", "cert-manager-crds.yaml"),
+			filepath.Join(assets, "manifests", "gateway-api-crds.yaml"),
 		},
 		ErrorIfCRDPathMissing: true,
 		Scheme:                Scheme(),
@@ -280,7 +284,7 @@ func startOperator(t *testing.T, requests *wire) *operator {
 		t.Fatalf("preparing Vault's client: %v", err)
 	}
 	err = Setup(manager, Settings{
-		Vault: secrets, TrustVaultConnection: true, CertManager: [2]string{"cert-manager", "cert-manager"},
+		Vault: secrets, TrustVaultConnection: true, CertManager: [2]string{"cert-manager", "cert-manager"}, Gateway: testGateway,
 		PodCIDRs:      []string{"10.244.0.0/16"},
 		PostgresImage: testPostgres, Namespace: testNamespace, MaxConcurrent: 4,
 		External:          ExternalServers{Ensure: externalDatabases.ensure, SetVaultPassword: externalDatabases.setVaultPassword},

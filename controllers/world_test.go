@@ -23,11 +23,11 @@ import (
 	"ejustice.dev/operator/internal/vault"
 )
 
-// world plays the controllers that a bare API server lacks: CloudNativePG, cert-manager, the
+// world plays the controllers that a bare API server lacks: CloudNativePG, cert-manager, a Gateway, the
 // Deployment controller and the namespace controller.
 func world(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := errors.Join(runClusters(ctx), runDatabases(ctx), runCertificates(ctx), runDeployments(ctx), emptyNamespaces(ctx))
+		err := errors.Join(runClusters(ctx), runDatabases(ctx), runCertificates(ctx), runRoutes(ctx), runDeployments(ctx), emptyNamespaces(ctx))
 		if err != nil && ctx.Err() == nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 			fmt.Println("world:", err)
 		}
@@ -113,6 +113,30 @@ func markCertificates(ctx context.Context) error {
 		}
 		return map[string]any{"notAfter": ends, "renewalTime": renewal, "conditions": []any{map[string]any{
 			"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+		}}}
+	})
+}
+
+// gatewayWords holds namespaces whose routes the Gateway does not accept, with its reason; "" for
+// no word at all.
+var gatewayWords sync.Map
+
+func runRoutes(ctx context.Context) error {
+	return each(ctx, routeKind, func(u *unstructured.Unstructured) map[string]any {
+		accepted := map[string]any{"type": "Accepted", "status": "True", "reason": "Accepted", "message": ""}
+		if reason, told := gatewayWords.Load(u.GetNamespace()); told {
+			if reason == "" {
+				return nil
+			}
+			accepted["status"], accepted["reason"], accepted["message"] = "False", reason, "as told"
+		}
+		resolved := map[string]any{"type": "ResolvedRefs", "status": "True", "reason": "ResolvedRefs", "message": ""}
+		for _, c := range []map[string]any{accepted, resolved} {
+			c["lastTransitionTime"], c["observedGeneration"] = "2026-01-01T00:00:00Z", u.GetGeneration()
+		}
+		return map[string]any{"parents": []any{map[string]any{
+			"controllerName": "example.org/gateway", "conditions": []any{accepted, resolved},
+			"parentRef": map[string]any{"group": routeKind.Group, "kind": "Gateway", "namespace": testGateway[0], "name": testGateway[1]},
 		}}}
 	})
 }

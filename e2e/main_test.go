@@ -58,7 +58,7 @@ func endSecretsTenant() error {
 	})
 }
 
-// sample is Palestine's manifest under another name, with few resources.
+// sample is Palestine's manifest under another name and domain, with few resources.
 func sample(t testing.TB, name string) *v1alpha1.JusticeTenant {
 	t.Helper()
 	var jt v1alpha1.JusticeTenant
@@ -66,6 +66,7 @@ func sample(t testing.TB, name string) *v1alpha1.JusticeTenant {
 		t.Fatal(err)
 	}
 	jt.Name = name
+	jt.Spec.Domain = name + ".justice.example"
 	return &jt
 }
 

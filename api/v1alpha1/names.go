@@ -72,6 +72,9 @@ const (
 	// ConditionCertificatesReady is True when every certificate of the tenant is issued and
 	// none is about to end.
 	ConditionCertificatesReady = "CertificatesReady"
+	// ConditionPublished is True when the cluster's Gateway leads the tenant's domain to it. It is
+	// not there where the operator is told of no Gateway.
+	ConditionPublished = "Published"
 	// ConditionBackedUp tells whether the tenant's data is backed up.
 	ConditionBackedUp = "BackedUp"
 )

@@ -36,6 +36,7 @@ type flags struct {
 	vault          vault.Config
 	publicIssuer   string
 	certManager    [2]string
+	gateway        [2]string
 	postgresImage  string
 	registries     []string
 	podCIDRs       []string
@@ -61,7 +62,8 @@ func parse(args []string) (flags, error) {
 	set.StringVar(&f.vault.Role, "vault-role", "ejustice-operator", "the operator's role there")
 	set.StringVar(&f.vault.TokenFile, "vault-token-file", "/var/run/secrets/vault/token", "the operator's ServiceAccount token for Vault")
 	set.StringVar(&f.publicIssuer, "public-issuer", "", "cert-manager ClusterIssuer for the domains of tenants that name no issuer of their own")
-	set.Func("cert-manager-account", "the ServiceAccount of cert-manager as namespace/name (default cert-manager/cert-manager)", account(&f.certManager))
+	set.Func("cert-manager-account", "the ServiceAccount of cert-manager as namespace/name (default cert-manager/cert-manager)", namespaced(&f.certManager))
+	set.Func("gateway", "the Gateway (Gateway API) that leads the tenants' domains to their front doors, as namespace/name; without it nobody does", namespaced(&f.gateway))
 	set.StringVar(&f.namespace, "namespace", "", "the operator's own namespace; default: that of its ServiceAccount")
 	set.StringVar(&f.metricsAddress, "metrics-address", ":8080", "where Prometheus metrics are served; 0 turns them off")
 	set.StringVar(&f.healthAddress, "health-address", ":8081", "where /healthz and /readyz are served")
@@ -111,8 +113,8 @@ func list(into *[]string, check func(string) error) func(string) error {
 	}
 }
 
-// account reads namespace/name.
-func account(into *[2]string) func(string) error {
+// namespaced reads namespace/name.
+func namespaced(into *[2]string) func(string) error {
 	return func(given string) error {
 		namespace, name, ok := strings.Cut(given, "/")
 		if !ok || namespace == "" || name == "" {
@@ -174,6 +176,7 @@ func run(ctx context.Context, args []string) error {
 		Vault:         secrets,
 		PublicIssuer:  f.publicIssuer,
 		CertManager:   f.certManager,
+		Gateway:       f.gateway,
 		PostgresImage: f.postgresImage,
 		ProbePort:     f.probePort,
 		HealthPort:    healthPort,

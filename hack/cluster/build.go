@@ -16,7 +16,8 @@ import (
 )
 
 // component is a program of the cluster, built from the pinned module in
-// components/<name>, or in another's folder that it shares.
+// components/<name>, or in another's folder that it shares. A folder without a
+// module of its own belongs to this repository's.
 type component struct {
 	name    string
 	folder  string
@@ -50,6 +51,7 @@ var components = []component{
 	{name: authPlugin, folder: "vault", pkg: "github.com/hashicorp/vault-plugin-auth-kubernetes/cmd/vault-plugin-auth-kubernetes"},
 	{name: databasePlugin, folder: "vault", pkg: "github.com/hashicorp/vault/plugins/database/postgresql/postgresql-database-plugin"},
 	{name: "unsealer", pkg: "."},
+	{name: "gateway", pkg: "."},
 }
 
 // buildAll builds what the cache lacks, one after the other: the compiler uses
@@ -117,7 +119,15 @@ func (c *cluster) gatherPlugins() error {
 // pin is everything the result depends on.
 func (c *cluster) build(ctx context.Context, comp component) error {
 	dir := filepath.Join(c.source, "components", cmp.Or(comp.folder, comp.name))
-	pin, err := fingerprint(dir, comp.pins()...)
+	pins := comp.pins()
+	if !exists(filepath.Join(dir, "go.mod")) {
+		own, err := os.ReadFile(filepath.Join(c.source, "..", "..", "go.mod"))
+		if err != nil {
+			return err
+		}
+		pins = append(pins, string(own))
+	}
+	pin, err := fingerprint(dir, pins...)
 	if err != nil {
 		return err
 	}

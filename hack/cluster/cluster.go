@@ -27,8 +27,10 @@ const (
 	serviceCIDR = "10.96.0.0/16"
 	apiService  = "10.96.0.1"
 	dnsService  = "10.96.0.10"
-	registry    = hostIP + ":5000"
-	apiserver   = "https://" + hostIP + ":6443"
+	// Fixed like Vault's: people's hosts file and tests name it.
+	gatewayService = "10.96.0.30"
+	registry       = hostIP + ":5000"
+	apiserver      = "https://" + hostIP + ":6443"
 )
 
 // node is one member of the cluster. Its jurisdiction is the ISO 3166-1 code of
@@ -106,6 +108,7 @@ func (c *cluster) up(ctx context.Context) error {
 		{"nodes", c.startNodes},
 		{"DNS, storage and CloudNativePG", c.applyAddons},
 		{"Vault and cert-manager", c.applyCertManagerAndVault},
+		{"Gateway", c.applyGateway},
 	}
 	for _, s := range steps {
 		if err := step(s.what, func() error { return s.do(ctx) }); err != nil {

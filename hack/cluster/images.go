@@ -80,6 +80,7 @@ func (c *cluster) platformImageMakers(ctx context.Context) map[string]func() (v1
 	return map[string]func() (v1.Image, error){
 		"coredns":      program("coredns"),
 		"cert-manager": program("cert-manager"),
+		"gateway":      program("gateway"),
 		// Vault starts no program that is not in its plugin folder.
 		"vault": func() (v1.Image, error) {
 			return oci.Static([]oci.File{

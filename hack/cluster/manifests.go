@@ -13,12 +13,15 @@ import (
 // moduleManifest is YAML that a component's module carries beside its code.
 type moduleManifest struct {
 	name, component, module string
-	files                   string // inside the module; VERSION stands for its version
+	files                   []string // inside the module; VERSION stands for its version
 }
 
 var moduleManifests = []moduleManifest{
-	{"cnpg", "cloudnative-pg", "github.com/cloudnative-pg/cloudnative-pg", "releases/cnpg-VERSION.yaml"},
-	{"cert-manager-crds", "cert-manager", "github.com/cert-manager/cert-manager", "deploy/crds/*.yaml"},
+	{"cnpg", "cloudnative-pg", "github.com/cloudnative-pg/cloudnative-pg", []string{"releases/cnpg-VERSION.yaml"}},
+	{"cert-manager-crds", "cert-manager", "github.com/cert-manager/cert-manager", []string{"deploy/crds/*.yaml"}},
+	{"gateway-api-crds", "gateway", "sigs.k8s.io/gateway-api", []string{
+		"config/crd/standard/*_gatewayclasses.yaml", "config/crd/standard/*_gateways.yaml", "config/crd/standard/*_tlsroutes.yaml",
+	}},
 }
 
 // writeManifests keeps them where the cluster and the controller tests find them.
@@ -36,20 +39,22 @@ func (c *cluster) writeManifest(ctx context.Context, m moduleManifest) error {
 	if err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(dir, strings.ReplaceAll(m.files, "VERSION", strings.TrimPrefix(version, "v"))))
-	if err != nil {
-		return err
-	}
 	var all [][]byte
-	for _, file := range files {
-		b, err := os.ReadFile(file)
+	for _, pattern := range m.files {
+		files, err := filepath.Glob(filepath.Join(dir, strings.ReplaceAll(pattern, "VERSION", strings.TrimPrefix(version, "v"))))
 		if err != nil {
 			return err
 		}
-		all = append(all, b)
-	}
-	if len(all) == 0 {
-		return fmt.Errorf("module %s %s has no %s", m.module, version, m.files)
+		if len(files) == 0 {
+			return fmt.Errorf("module %s %s has no %s", m.module, version, pattern)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			all = append(all, b)
+		}
 	}
 	if err := os.MkdirAll(filepath.Dir(c.manifest(m.name)), 0o755); err != nil {
 		return err

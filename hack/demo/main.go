@@ -94,8 +94,8 @@ func fileAll(ctx context.Context, cm *tenant.CaseManagement, cases *tenant.Cases
 }
 
 func sayWhereToLook(ctx context.Context, c *tenant.Cluster, namespace string) error {
-	var service corev1.Service
-	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: v1alpha1.ModuleFrontDoor}, &service); err != nil {
+	address, err := addressOf(ctx, c, namespace)
+	if err != nil {
 		return err
 	}
 	site, err := c.PublicSite(ctx, namespace)
@@ -107,7 +107,6 @@ func sayWhereToLook(ctx context.Context, c *tenant.Cluster, namespace string) er
 		return fmt.Errorf("writing the authority of the public certificate: %w", err)
 	}
 	fmt.Printf("\nWhere to look: https://%s/\n", site.Domain)
-	address := service.Spec.ClusterIP
 	if reachable(net.JoinHostPort(address, "443")) {
 		fmt.Printf("  curl --cacert %s --resolve %s:443:%s https://%[2]s/api/v1/cases\n", authority, site.Domain, address)
 		fmt.Printf("  for a browser on this machine: echo '%s %s' >> /etc/hosts, and let it trust %s\n", address, site.Domain, authority)
@@ -123,6 +122,18 @@ What to try next (in a shell with: eval "$(make -s env)"):
   make demo COUNTRY=cote-divoire
 `, namespace, v1alpha1.ModuleFrontDoor)
 	return nil
+}
+
+// addressOf is the Gateway's address, the same for all tenants; without a Gateway that of the
+// tenant's own front door.
+func addressOf(ctx context.Context, c *tenant.Cluster, namespace string) (string, error) {
+	address, err := c.GatewayAddress(ctx, namespace)
+	if err != nil || address != "" {
+		return address, err
+	}
+	var service corev1.Service
+	err = c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: v1alpha1.ModuleFrontDoor}, &service)
+	return service.Spec.ClusterIP, err
 }
 
 // reachable says whether this machine has a route to the cluster's services, as

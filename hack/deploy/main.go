@@ -45,6 +45,7 @@ func main() {
 	vaultAddress := flag.String("vault-address", "", "Vault's address, https://…")
 	vaultAuthority := flag.String("vault-ca", "", "file with the authority of Vault's certificate, if it is not a public one")
 	publicIssuer := flag.String("public-issuer", "", "cert-manager ClusterIssuer for the domains of tenants that name none")
+	gateway := flag.String("gateway", "", "Gateway that leads the tenants' domains to their front doors, as namespace/name")
 	registries := flag.String("allowed-registries", "", "further registries of tenants' images, joined by commas: CloudNativePG's, if it is another")
 	flag.Parse()
 	if *postgres == "" {
@@ -59,7 +60,7 @@ func main() {
 	defer stop()
 	log.SetOutput(io.Discard) // Helm repeats there what it returns as errors
 	access := map[string]any{"address": *vaultAddress}
-	values := map[string]any{"postgresImage": *postgres, "publicIssuer": *publicIssuer, "vault": access}
+	values := map[string]any{"postgresImage": *postgres, "publicIssuer": *publicIssuer, "gateway": *gateway, "vault": access}
 	for key, given := range map[string]string{"podCIDRs": *podCIDRs, "allowedRegistries": *registries} {
 		var list []any // Helm's schema check knows no other kind of list
 		for item := range strings.SplitSeq(given, ",") {

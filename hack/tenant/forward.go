@@ -11,9 +11,12 @@ import (
 	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"ejustice.dev/operator/api/v1alpha1"
 )
@@ -96,6 +99,31 @@ func (c *Cluster) PublicSite(ctx context.Context, namespace string) (*Site, erro
 		return nil, fmt.Errorf("the public certificate of %s names no domain: %w", namespace, err)
 	}
 	return &Site{Domain: certificate.DNSNames[0], Authority: secret.Data["ca.crt"]}, nil
+}
+
+// GatewayAddress is where the Gateway that leads to the tenant answers; "" when none does.
+func (c *Cluster) GatewayAddress(ctx context.Context, namespace string) (string, error) {
+	var route gatewayv1.TLSRoute
+	err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: v1alpha1.ModuleFrontDoor}, &route)
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the route of %s: %w", namespace, err)
+	}
+	for _, parent := range route.Spec.ParentRefs {
+		if parent.Namespace == nil {
+			continue
+		}
+		var gateway gatewayv1.Gateway
+		if err := c.Get(ctx, client.ObjectKey{Namespace: string(*parent.Namespace), Name: string(parent.Name)}, &gateway); err != nil {
+			return "", fmt.Errorf("reading Gateway %s: %w", parent.Name, err)
+		}
+		for _, address := range gateway.Status.Addresses {
+			return address.Value, nil
+		}
+	}
+	return "", nil
 }
 
 // Client reaches the site at the address, whatever its domain resolves to.
