@@ -1,7 +1,6 @@
 package certificates
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -88,5 +87,5 @@ func replicaName(t *testing.T, wanted Wanted) string {
 			return name
 		}
 	}
-	return fmt.Sprint("no certificate")
+	return "no certificate"
 }
