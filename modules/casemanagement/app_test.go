@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ejustice.dev/operator/modules/kit"
+	"ejustice.dev/operator/modules/kit/charttest"
 	"ejustice.dev/operator/modules/kit/pgtest"
 	"ejustice.dev/operator/modules/kit/tlstest"
 )
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 // testConfig is the configuration that the chart makes of testdata/values.json.
 func testConfig(t testing.TB) map[string]any {
 	t.Helper()
-	values := testValues(t)
+	values := charttest.Values(t)
 	values["tenant"] = values["platform"].(map[string]any)["tenant"]
 	delete(values, "platform")
 	return values

@@ -1,83 +1,23 @@
 package casemanagement
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
-	"helm.sh/helm/v3/pkg/chart/loader"
-	"helm.sh/helm/v3/pkg/chartutil"
-	"helm.sh/helm/v3/pkg/engine"
-
 	"ejustice.dev/operator/modules/kit"
+	"ejustice.dev/operator/modules/kit/charttest"
 )
-
-// testValues reads testdata/values.json, what the operator passes to the chart.
-func testValues(t testing.TB) map[string]any {
-	t.Helper()
-	content, err := os.ReadFile("testdata/values.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var values map[string]any
-	if err := json.Unmarshal(content, &values); err != nil {
-		t.Fatal(err)
-	}
-	return values
-}
-
-// render checks the values against the schema and renders the chart, as Helm
-// does, into one text a template.
-func render(t testing.TB, values map[string]any) (map[string]string, error) {
-	t.Helper()
-	chart, err := loader.Load("../../charts/casemanagement")
-	if err != nil {
-		t.Fatal(err)
-	}
-	release := chartutil.ReleaseOptions{Name: "casemanagement", Namespace: "justice-palestine", IsInstall: true}
-	prepared, err := chartutil.ToRenderValues(chart, values, release, nil)
-	if err != nil {
-		return nil, err
-	}
-	rendered, err := engine.Render(chart, prepared)
-	manifests := map[string]string{}
-	for name, text := range rendered {
-		if strings.TrimSpace(text) != "" {
-			manifests[filepath.Base(name)] = text
-		}
-	}
-	return manifests, err
-}
-
-func mustRender(t testing.TB, values map[string]any) map[string]string {
-	t.Helper()
-	manifests, err := render(t, values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return manifests
-}
-
-func deployment(t testing.TB, manifests map[string]string) appsv1.Deployment {
-	t.Helper()
-	var d appsv1.Deployment
-	if err := yaml.UnmarshalStrict([]byte(manifests["deployment.yaml"]), &d); err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 // The module must accept the configuration that its own chart writes.
 func TestChartConfigurationIsReadByTheModule(t *testing.T) {
 	var config corev1.ConfigMap
-	if err := yaml.UnmarshalStrict([]byte(mustRender(t, testValues(t))["configmap.yaml"]), &config); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(charttest.MustRender(t, "casemanagement", charttest.Values(t))["configmap.yaml"]), &config); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "config.json")
@@ -94,12 +34,12 @@ func TestChartConfigurationIsReadByTheModule(t *testing.T) {
 }
 
 func TestChartDeployment(t *testing.T) {
-	values := testValues(t)
-	manifests := mustRender(t, values)
+	values := charttest.Values(t)
+	manifests := charttest.MustRender(t, "casemanagement", values)
 	if _, found := manifests["poddisruptionbudget.yaml"]; found {
 		t.Error("one replica must not have a PodDisruptionBudget: it would block every drain")
 	}
-	d := deployment(t, manifests)
+	d := charttest.Deployment(t, manifests)
 	pod := d.Spec.Template
 	for _, labels := range []map[string]string{d.Labels, pod.Labels} {
 		for key, want := range map[string]string{
@@ -130,11 +70,11 @@ func TestChartDeployment(t *testing.T) {
 
 	values["platform"].(map[string]any)["replicas"] = 3
 	values["platform"].(map[string]any)["resources"] = map[string]any{"requests": map[string]any{"memory": "1Gi"}}
-	manifests = mustRender(t, values)
+	manifests = charttest.MustRender(t, "casemanagement", values)
 	if _, found := manifests["poddisruptionbudget.yaml"]; !found {
 		t.Error("three replicas need a PodDisruptionBudget")
 	}
-	scaled := deployment(t, manifests)
+	scaled := charttest.Deployment(t, manifests)
 	if limit := scaled.Spec.Template.Spec.Containers[0].Resources.Limits.Memory().String(); limit != "1Gi" {
 		t.Errorf("memory limit = %s, below the request", limit)
 	}
@@ -142,7 +82,7 @@ func TestChartDeployment(t *testing.T) {
 		t.Error("scaling must not restart pods")
 	}
 	values["numbering"].(map[string]any)["registration"] = "{seq}-{year}"
-	if deployment(t, mustRender(t, values)).Spec.Template.Annotations["ejustice.dev/config-sha256"] == pod.Annotations["ejustice.dev/config-sha256"] {
+	if charttest.Deployment(t, charttest.MustRender(t, "casemanagement", values)).Spec.Template.Annotations["ejustice.dev/config-sha256"] == pod.Annotations["ejustice.dev/config-sha256"] {
 		t.Error("a changed value must restart pods")
 	}
 }
@@ -150,8 +90,8 @@ func TestChartDeployment(t *testing.T) {
 // What the chart sets must be what the module reads, and the files must be
 // mounted where it reads them.
 func TestChartEnvironment(t *testing.T) {
-	values := testValues(t)
-	pod := deployment(t, mustRender(t, values)).Spec.Template.Spec
+	values := charttest.Values(t)
+	pod := charttest.Deployment(t, charttest.MustRender(t, "casemanagement", values)).Spec.Template.Spec
 	env := map[string]string{}
 	for _, variable := range pod.Containers[0].Env {
 		env[variable.Name] = variable.Value
@@ -197,25 +137,25 @@ func TestChartEnvironment(t *testing.T) {
 	platform := values["platform"].(map[string]any)
 	delete(platform["vault"].(map[string]any), "caConfigMap")
 	delete(platform["database"].(map[string]any), "tenantCA")
-	manifest := mustRender(t, values)["deployment.yaml"]
+	manifest := charttest.MustRender(t, "casemanagement", values)["deployment.yaml"]
 	for _, word := range []string{"VAULT_CACERT", "vault-ca", "DATABASE_ROOT_CERT", "ejustice.dev/rotation"} {
 		if strings.Contains(manifest, word) {
 			t.Errorf("%s is set", word)
 		}
 	}
 	platform["rotation"] = "2026-11"
-	if got := deployment(t, mustRender(t, values)).Spec.Template.Annotations["ejustice.dev/rotation"]; got != "2026-11" {
+	if got := charttest.Deployment(t, charttest.MustRender(t, "casemanagement", values)).Spec.Template.Annotations["ejustice.dev/rotation"]; got != "2026-11" {
 		t.Errorf("rotation = %q", got)
 	}
 }
 
 func TestChartPorts(t *testing.T) {
-	manifests := mustRender(t, testValues(t))
+	manifests := charttest.MustRender(t, "casemanagement", charttest.Values(t))
 	var service corev1.Service
 	if err := yaml.UnmarshalStrict([]byte(manifests["service.yaml"]), &service); err != nil {
 		t.Fatal(err)
 	}
-	container := deployment(t, manifests).Spec.Template.Spec.Containers[0]
+	container := charttest.Deployment(t, manifests).Spec.Template.Spec.Containers[0]
 	ports := map[string]int32{}
 	for _, port := range container.Ports {
 		ports[port.Name] = port.ContainerPort
@@ -233,7 +173,7 @@ func TestChartPorts(t *testing.T) {
 func TestChartNetworkPolicy(t *testing.T) {
 	policy := func(values map[string]any) networkingv1.NetworkPolicySpec {
 		var p networkingv1.NetworkPolicy
-		if err := yaml.UnmarshalStrict([]byte(mustRender(t, values)["networkpolicy.yaml"]), &p); err != nil {
+		if err := yaml.UnmarshalStrict([]byte(charttest.MustRender(t, "casemanagement", values)["networkpolicy.yaml"]), &p); err != nil {
 			t.Fatal(err)
 		}
 		if len(p.Spec.PolicyTypes) != 2 || len(p.Spec.Ingress) != 2 || len(p.Spec.Egress) != 2 {
@@ -241,7 +181,7 @@ func TestChartNetworkPolicy(t *testing.T) {
 		}
 		return p.Spec
 	}
-	values := testValues(t)
+	values := charttest.Values(t)
 	platform := values["platform"].(map[string]any)
 	p := policy(values)
 	if in := p.Ingress[0]; in.Ports[0].Port.IntValue() != 8443 || len(in.From) != 1 || in.From[0].NamespaceSelector != nil ||
@@ -296,9 +236,9 @@ func TestChartRefusesBadValues(t *testing.T) {
 		"no tenant":      {func(v map[string]any) { delete(platform(v), "tenant") }, "tenant"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			values := testValues(t)
+			values := charttest.Values(t)
 			test.change(values)
-			_, err := render(t, values)
+			_, err := charttest.Render(t, "casemanagement", values)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want it to name %q", err, test.want)
 			}

@@ -1,83 +1,24 @@
 package frontdoor
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
-	"helm.sh/helm/v3/pkg/chart/loader"
-	"helm.sh/helm/v3/pkg/chartutil"
-	"helm.sh/helm/v3/pkg/engine"
+	"ejustice.dev/operator/modules/kit/charttest"
 )
-
-// testValues reads testdata/values.json, what the operator passes to the chart.
-func testValues(t testing.TB) map[string]any {
-	t.Helper()
-	content, err := os.ReadFile("testdata/values.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var values map[string]any
-	if err := json.Unmarshal(content, &values); err != nil {
-		t.Fatal(err)
-	}
-	return values
-}
-
-// render checks the values against the schema and renders the chart, as Helm
-// does, into one text a template.
-func render(t testing.TB, values map[string]any) (map[string]string, error) {
-	t.Helper()
-	chart, err := loader.Load("../../charts/frontdoor")
-	if err != nil {
-		t.Fatal(err)
-	}
-	release := chartutil.ReleaseOptions{Name: "frontdoor", Namespace: "justice-palestine", IsInstall: true}
-	prepared, err := chartutil.ToRenderValues(chart, values, release, nil)
-	if err != nil {
-		return nil, err
-	}
-	rendered, err := engine.Render(chart, prepared)
-	manifests := map[string]string{}
-	for name, text := range rendered {
-		if strings.TrimSpace(text) != "" {
-			manifests[filepath.Base(name)] = text
-		}
-	}
-	return manifests, err
-}
-
-func mustRender(t testing.TB, values map[string]any) map[string]string {
-	t.Helper()
-	manifests, err := render(t, values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return manifests
-}
-
-func deployment(t testing.TB, manifests map[string]string) appsv1.Deployment {
-	t.Helper()
-	var d appsv1.Deployment
-	if err := yaml.UnmarshalStrict([]byte(manifests["deployment.yaml"]), &d); err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 // The module must accept the configuration that its own chart writes.
 func TestChartConfigurationIsReadByTheModule(t *testing.T) {
-	values := testValues(t)
+	values := charttest.Values(t)
 	read := func() *Settings {
 		var config corev1.ConfigMap
-		if err := yaml.UnmarshalStrict([]byte(mustRender(t, values)["configmap.yaml"]), &config); err != nil {
+		if err := yaml.UnmarshalStrict([]byte(charttest.MustRender(t, "frontdoor", values)["configmap.yaml"]), &config); err != nil {
 			t.Fatal(err)
 		}
 		file := filepath.Join(t.TempDir(), "config.json")
@@ -101,13 +42,13 @@ func TestChartConfigurationIsReadByTheModule(t *testing.T) {
 }
 
 func TestChartDeployment(t *testing.T) {
-	values := testValues(t)
+	values := charttest.Values(t)
 	platform := values["platform"].(map[string]any)
-	manifests := mustRender(t, values)
+	manifests := charttest.MustRender(t, "frontdoor", values)
 	if _, found := manifests["poddisruptionbudget.yaml"]; found {
 		t.Error("one replica must not have a PodDisruptionBudget: it would block every drain")
 	}
-	d := deployment(t, manifests)
+	d := charttest.Deployment(t, manifests)
 	pod := d.Spec.Template
 	for _, labels := range []map[string]string{d.Labels, pod.Labels} {
 		for key, want := range map[string]string{
@@ -158,23 +99,23 @@ func TestChartDeployment(t *testing.T) {
 	}
 
 	platform["replicas"], platform["rotation"] = 3, "after-the-audit"
-	manifests = mustRender(t, values)
+	manifests = charttest.MustRender(t, "frontdoor", values)
 	if _, found := manifests["poddisruptionbudget.yaml"]; !found {
 		t.Error("three replicas need a PodDisruptionBudget")
 	}
-	changed := deployment(t, manifests).Spec.Template.Annotations
+	changed := charttest.Deployment(t, manifests).Spec.Template.Annotations
 	if changed["ejustice.dev/config-sha256"] != pod.Annotations["ejustice.dev/config-sha256"] || changed["ejustice.dev/rotation"] != "after-the-audit" {
 		t.Errorf("annotations = %v", changed)
 	}
 	values["routes"] = []any{map[string]any{"path": "/", "module": "reporting"}}
-	if deployment(t, mustRender(t, values)).Spec.Template.Annotations["ejustice.dev/config-sha256"] == pod.Annotations["ejustice.dev/config-sha256"] {
+	if charttest.Deployment(t, charttest.MustRender(t, "frontdoor", values)).Spec.Template.Annotations["ejustice.dev/config-sha256"] == pod.Annotations["ejustice.dev/config-sha256"] {
 		t.Error("a changed route must restart pods")
 	}
 }
 
 func TestChartService(t *testing.T) {
 	var s corev1.Service
-	if err := yaml.UnmarshalStrict([]byte(mustRender(t, testValues(t))["service.yaml"]), &s); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(charttest.MustRender(t, "frontdoor", charttest.Values(t))["service.yaml"]), &s); err != nil {
 		t.Fatal(err)
 	}
 	if s.Name != "frontdoor" || len(s.Spec.Ports) != 1 || s.Spec.Ports[0].Port != 443 || s.Spec.Ports[0].TargetPort.String() != "https" || s.Spec.Type != "" {
@@ -185,7 +126,7 @@ func TestChartService(t *testing.T) {
 func TestChartNetworkPolicy(t *testing.T) {
 	policy := func(values map[string]any) networkingv1.NetworkPolicySpec {
 		var p networkingv1.NetworkPolicy
-		if err := yaml.UnmarshalStrict([]byte(mustRender(t, values)["networkpolicy.yaml"]), &p); err != nil {
+		if err := yaml.UnmarshalStrict([]byte(charttest.MustRender(t, "frontdoor", values)["networkpolicy.yaml"]), &p); err != nil {
 			t.Fatal(err)
 		}
 		if len(p.Spec.PolicyTypes) != 2 || len(p.Spec.Ingress) != 2 || len(p.Spec.Egress) != 1 {
@@ -193,7 +134,7 @@ func TestChartNetworkPolicy(t *testing.T) {
 		}
 		return p.Spec
 	}
-	values := testValues(t)
+	values := charttest.Values(t)
 	p := policy(values)
 	people, monitoring, modules := p.Ingress[0], p.Ingress[1], p.Egress[0]
 	if from := people.From; people.Ports[0].Port.IntValue() != 8443 || len(from) != 3 || from[0].NamespaceSelector.MatchLabels["ejustice.dev/front-door"] != "true" ||
@@ -247,9 +188,9 @@ func TestChartRefusesBadValues(t *testing.T) {
 		}, "/platform/images/frontdoor"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			values := testValues(t)
+			values := charttest.Values(t)
 			test.change(values)
-			_, err := render(t, values)
+			_, err := charttest.Render(t, "frontdoor", values)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want it to name %q", err, test.want)
 			}

@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ejustice.dev/operator/modules/kit/charttest"
 )
 
 // testConfig is what the chart makes of testdata/values.json.
 func testConfig(t testing.TB) map[string]any {
 	t.Helper()
-	values := testValues(t)
+	values := charttest.Values(t)
 	return map[string]any{
 		"tenant": values["platform"].(map[string]any)["tenant"],
 		"routes": values["routes"], "host": "courts.example.ps", "namespace": "justice-palestine",

@@ -32,7 +32,7 @@ import (
 func TestInACluster(t *testing.T) {
 	assets := os.Getenv("EJUSTICE_ASSETS")
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" || assets == "" {
-		t.Skip("needs a kube-apiserver, etcd and the definitions of Gateway API: run make test-unit")
+		t.Fatal("needs a kube-apiserver, etcd and the definitions of Gateway API: run make test-unit")
 	}
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join(assets, "manifests", "gateway-api-crds.yaml")}, ErrorIfCRDPathMissing: true}
 	config, err := environment.Start()
