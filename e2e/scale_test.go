@@ -60,6 +60,18 @@ func TestTwentyTenants(t *testing.T) {
 			t.Errorf("%d writes in %s at rest:\n%s", len(writes), restWatched, strings.Join(writes, "\n"))
 		}
 	})
+	t.Run("Vault changes its own password on the external database", func(t *testing.T) {
+		word := time.Now().UTC().Format("2006-01-02T15-04-05")
+		rotate(t, names[0], word)
+		await(t, "the rotation is carried out", time.Minute, func(ctx context.Context) (bool, error) {
+			var live v1alpha1.JusticeTenant
+			err := cluster.Get(ctx, client.ObjectKey{Name: names[0]}, &live)
+			return live.Status.Rotation == word, err
+		})
+		if err := cluster.AwaitReady(t.Context(), names[0], readyWithin, nil); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("the operator needs less than 128 MiB", func(t *testing.T) {
 		for pod, mib := range operatorMemory(t) {
 			t.Logf("%s: %d MiB resident", pod, mib)
