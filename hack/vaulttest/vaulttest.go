@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -49,6 +50,7 @@ const rootToken = "root"
 // test that does not run proves nothing.
 func Start(t TB) *Server {
 	t.Helper()
+	forgetEnvironment()
 	program, plugins := find(t)
 	address, certs := freeAddress(t), t.TempDir()
 	s := &Server{output: &output{}, CA: filepath.Join(certs, "vault-ca.pem")}
@@ -75,6 +77,16 @@ func Start(t TB) *Server {
 	s.Root = s.client(t, "https://"+address)
 	s.awaitActive(t)
 	return s
+}
+
+// forgetEnvironment takes away what a person's shell says of another Vault: its client
+// fails over a file that is named there and does not exist.
+func forgetEnvironment() {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "VAULT_") {
+			_ = os.Unsetenv(name)
+		}
+	}
 }
 
 // find is where "go run ./hack/cluster assets" says that they are, or puts them.

@@ -158,7 +158,7 @@ func TestDamagedDocumentsAreCut(t *testing.T) {
 	s.exec(t, `UPDATE document_content SET content = (SELECT content FROM document_content WHERE id = $2) WHERE id = $1`, id(3), id(5))
 	s.exec(t, `UPDATE document SET sha256 = sha256('another') WHERE id = $1`, id(4))
 	for i := range 5 {
-		response, err := http.Get(s.url + paths[i])
+		response, err := s.http.Get(s.url + paths[i])
 		if err != nil {
 			t.Fatal(err)
 		}
