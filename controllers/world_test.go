@@ -150,7 +150,8 @@ func each(ctx context.Context, kind schema.GroupVersionKind, status func(*unstru
 	var problems []error
 	for i := range list.Items {
 		u := &list.Items[i]
-		if _, held := paused.Load(u.GetNamespace()); held {
+		// Certificates need no node, so nothing holds them back.
+		if _, held := paused.Load(u.GetNamespace()); held && kind != certificates.CertificateKind {
 			continue
 		}
 		want := status(u)
