@@ -75,6 +75,10 @@ func runCertificates(ctx context.Context) error {
 	return errors.Join(issueCertificates(ctx), markCertificates(ctx))
 }
 
+// issued remembers the certificates that have their Secret, so that not all are asked for again
+// and again.
+var issued sync.Map
+
 // issueCertificates puts the present authority of a tenant beside each certificate that has none
 // or is asked for anew.
 func issueCertificates(ctx context.Context) error {
@@ -85,9 +89,11 @@ func issueCertificates(ctx context.Context) error {
 	var problems []error
 	for i := range list.Items {
 		c := &list.Items[i]
+		if _, done := issued.Load(c.UID); done && !issuing(c) {
+			continue
+		}
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace, Name: c.Spec.SecretName}}
-		err := suite.client.Get(ctx, client.ObjectKeyFromObject(secret), secret)
-		if err == nil && !issuing(c) || err != nil && !apierrors.IsNotFound(err) {
+		if err := suite.client.Get(ctx, client.ObjectKeyFromObject(secret), secret); client.IgnoreNotFound(err) != nil {
 			continue
 		}
 		authority, err := suite.vault.Root.Logical().ReadWithContext(ctx, vault.Mount(strings.TrimPrefix(c.Namespace, "justice-"))+"/pki/cert/ca")
@@ -96,10 +102,15 @@ func issueCertificates(ctx context.Context) error {
 		}
 		secret.Data = map[string][]byte{"ca.crt": []byte(fmt.Sprint(authority.Data["certificate"]))}
 		if secret.UID == "" {
-			problems = append(problems, suite.client.Create(ctx, secret))
+			err = suite.client.Create(ctx, secret)
 		} else {
-			problems = append(problems, suite.client.Update(ctx, secret))
+			err = suite.client.Update(ctx, secret)
 		}
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		issued.Store(c.UID, true)
 	}
 	return errors.Join(problems...)
 }
