@@ -74,7 +74,8 @@ func chartValues(t *v1alpha1.JusticeTenant, m *v1alpha1.CourtModule, entry *v1al
 // which the module's network policy must let through. Who may sign in Vault says.
 func databaseValues(t *v1alpha1.JusticeTenant, module string) map[string]any {
 	host, port, mode := database.Endpoint(t)
-	values := map[string]any{"host": host, "port": port, "name": database.NameFor(t.Name, module), "sslMode": mode}
+	values := map[string]any{"host": host, "port": port, "name": database.NameFor(t.Name, module), "sslMode": mode,
+		"runtimeRole": database.RuntimeFor(t.Name, module)}
 	if t.Spec.Database.External != nil {
 		values["externalPort"] = port
 	} else {
@@ -88,6 +89,9 @@ func vaultValues(t *v1alpha1.JusticeTenant, module string, access vault.Access) 
 	values := map[string]any{
 		"address": access.Address, "port": access.Port(), "loginPath": access.AuthPath + "/login",
 		"role": vault.RoleFor(t.Name, module), "audience": vault.Audience, "mount": vault.Mount(t.Name),
+		"migration": map[string]any{
+			"role": vault.MigrationRoleFor(t.Name, module), "audience": vault.MigrationAudience, "name": vault.Migration(module),
+		},
 	}
 	if access.Authority != nil {
 		values["caConfigMap"] = tenancy.VaultAuthorityName

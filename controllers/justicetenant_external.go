@@ -86,8 +86,7 @@ func (r *JusticeTenantReconciler) ensureExternal(ctx context.Context, t *v1alpha
 	if err != nil {
 		return err
 	}
-	owner := database.Owner{Tenant: t.Name, Module: module, Name: database.NameFor(t.Name, module)}
-	if err := r.External.Ensure(ctx, server, owner); err != nil {
+	if err := r.External.Ensure(ctx, server, database.OwnerFor(t.Name, module)); err != nil {
 		return retried("ExternalDatabaseUnavailable", fmt.Sprintf("the database of %s on %s cannot be prepared: %v", module, server.Host, err))
 	}
 	r.verified.remember(t.Name+"/"+module, addressOf(t))

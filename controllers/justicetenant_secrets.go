@@ -139,13 +139,15 @@ func (s *tenantSnapshot) databaseStands() bool {
 	if s.tenant.Spec.Database.External != nil {
 		return len(s.unverified) == 0
 	}
-	return database.ClusterServes(s.liveCluster) && database.RoleExists(s.liveCluster, vault.DatabaseUser)
+	return database.ClusterServes(s.liveCluster) && database.RolesExist(s.liveCluster, vault.DatabaseUser)
 }
 
 func (s *tenantSnapshot) owners() []vault.Owner {
 	owners := make([]vault.Owner, 0, len(s.needDatabase))
 	for _, module := range s.needDatabase {
-		owners = append(owners, vault.Owner{Module: module, Role: database.NameFor(s.tenant.Name, module)})
+		owners = append(owners, vault.Owner{
+			Module: module, Role: database.NameFor(s.tenant.Name, module), Runtime: database.RuntimeFor(s.tenant.Name, module),
+		})
 	}
 	return owners
 }

@@ -328,8 +328,8 @@ func (r *JusticeTenantReconciler) readEmbedded(ctx context.Context, s *tenantSna
 	return nil
 }
 
-// readDatabases looks at the Database object of every module. It is wanted once its role
-// exists, because CloudNativePG retries a database without its owner only much later.
+// readDatabases looks at the Database object of every module. It is wanted once its roles
+// exist, because CloudNativePG retries a database without its owner only much later.
 func (r *JusticeTenantReconciler) readDatabases(ctx context.Context, s *tenantSnapshot, wanted database.Embedded) error {
 	serves := database.ClusterServes(s.liveCluster)
 	for _, module := range s.needDatabase {
@@ -338,8 +338,8 @@ func (r *JusticeTenantReconciler) readDatabases(ctx context.Context, s *tenantSn
 		if err != nil {
 			return err
 		}
-		roleExists := database.RoleExists(s.liveCluster, database.NameFor(s.tenant.Name, module))
-		if apply.Diff(want, live) != "" && (live != nil || roleExists) {
+		rolesExist := database.RolesExist(s.liveCluster, database.RolesFor(s.tenant.Name, module)...)
+		if apply.Diff(want, live) != "" && (live != nil || rolesExist) {
 			s.dbs = append(s.dbs, want)
 		}
 		applied, complaint := database.Applied(live)

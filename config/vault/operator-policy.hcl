@@ -45,7 +45,7 @@ path "auth/kubernetes/role/tenant-*" {
   allowed_parameters = {
     "bound_service_account_names"      = []
     "bound_service_account_namespaces" = ["justice-*"]
-    "audience"                         = ["vault"]
+    "audience"                         = ["vault", "vault-migrate"]
     "token_policies"                   = ["tenant-*"]
     "token_ttl"                        = []
     "token_max_ttl"                    = []

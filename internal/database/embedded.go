@@ -108,7 +108,9 @@ func (e Embedded) hba() []any {
 	rules := []any{"hostssl postgres " + vault.DatabaseUser + " all cert"}
 	for _, module := range e.Modules {
 		name := NameFor(e.Tenant.Name, module)
-		rules = append(rules, fmt.Sprintf("hostssl %s +%s all scram-sha-256", name, name))
+		for _, role := range []string{RuntimeFor(e.Tenant.Name, module), name} {
+			rules = append(rules, fmt.Sprintf("hostssl %s +%s all scram-sha-256", name, role))
+		}
 	}
 	return append(rules, "host all all all reject")
 }
@@ -139,17 +141,17 @@ func (e Embedded) storage() map[string]any {
 	return storage
 }
 
-// roles are the owners of the databases, which nobody signs in as, and Vault's, which makes
-// users that belong to an owner. Vault's is a superuser because PostgreSQL from 16 on lets
+// roles are those of the modules, which nobody signs in as, and Vault's, which makes users that
+// belong to one. Vault's is a superuser because PostgreSQL from 16 on lets
 // nobody else give membership in roles that another has made.
 func (e Embedded) roles() []any {
 	roles := []any{map[string]any{
 		"name": vault.DatabaseUser, "ensure": "present", "login": true, "superuser": true, "disablePassword": true,
 	}}
 	for _, module := range e.Modules {
-		roles = append(roles, map[string]any{
-			"name": NameFor(e.Tenant.Name, module), "ensure": "present", "login": false, "disablePassword": true,
-		})
+		for _, role := range RolesFor(e.Tenant.Name, module) {
+			roles = append(roles, map[string]any{"name": role, "ensure": "present", "login": false, "disablePassword": true})
+		}
 	}
 	return roles
 }
@@ -201,13 +203,13 @@ func Hibernates(cluster *unstructured.Unstructured) bool {
 	return cluster != nil && cluster.GetAnnotations()[hibernationAnnotation] == "on"
 }
 
-// RoleExists reports whether CloudNativePG has created the role.
-func RoleExists(cluster *unstructured.Unstructured, role string) bool {
+// RolesExist reports whether CloudNativePG has created the roles.
+func RolesExist(cluster *unstructured.Unstructured, roles ...string) bool {
 	if cluster == nil {
 		return false
 	}
 	done, _, _ := unstructured.NestedStringSlice(cluster.Object, "status", "managedRolesStatus", "byStatus", "reconciled")
-	return slices.Contains(done, role)
+	return !slices.ContainsFunc(roles, func(role string) bool { return !slices.Contains(done, role) })
 }
 
 // Applied reports whether CloudNativePG has created the database, and its complaint if not.

@@ -21,11 +21,16 @@ type Server struct {
 	AdminUsername, AdminPassword string
 }
 
-// Owner is a module's database with the role that owns it; both have the same name. Nobody
-// signs in as the owner: Vault makes users that belong to it.
+// Owner is a module's database with the role that owns it, which has the same name, and the role
+// that the module works in. Nobody signs in as either: Vault makes users that belong to one.
 type Owner struct {
 	Tenant, Module string
-	Name           string
+	Name, Runtime  string
+}
+
+// OwnerFor names what a module of a tenant has on a server.
+func OwnerFor(tenant, module string) Owner {
+	return Owner{Tenant: tenant, Module: module, Name: NameFor(tenant, module), Runtime: RuntimeFor(tenant, module)}
 }
 
 // mark is the comment on the role that says whose it is, so that two tenants whose names
@@ -41,8 +46,8 @@ func VaultRole(tenant string) string {
 
 func vaultMark(tenant string) string { return "ejustice.dev/" + tenant + ": Vault" }
 
-// Ensure creates role and database if they are missing, lets nobody but the owner connect, and
-// lets Vault make users that belong to the owner. It reads before it writes, so that it can
+// Ensure creates roles and database if they are missing, lets nobody but these roles connect, and
+// lets Vault make users that belong to them. It reads before it writes, so that it can
 // be repeated at any time. It never drops anything.
 func Ensure(ctx context.Context, server Server, owner Owner) error {
 	return asAdmin(ctx, server, func(ctx context.Context, admin *pgx.Conn) error {
@@ -56,7 +61,15 @@ func Ensure(ctx context.Context, server Server, owner Owner) error {
 		if err := ensureRole(ctx, admin, vaultRole, vaultMark(owner.Tenant), "CREATEROLE NOLOGIN"); err != nil {
 			return err
 		}
-		return ensureMayGive(ctx, admin, owner.Name, vaultRole)
+		if err := ensureRuntime(ctx, admin, owner); err != nil {
+			return err
+		}
+		for _, role := range []string{owner.Name, owner.Runtime} {
+			if err := ensureMayGive(ctx, admin, role, vaultRole); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -106,6 +119,24 @@ func ensureRole(ctx context.Context, admin *pgx.Conn, name, mark, attributes str
 	})
 	if err != nil {
 		return fmt.Errorf("creating role %s: %w", name, err)
+	}
+	return nil
+}
+
+// ensureRuntime makes the role that the module works in and lets it connect.
+func ensureRuntime(ctx context.Context, admin *pgx.Conn, owner Owner) error {
+	if err := ensureRole(ctx, admin, owner.Runtime, owner.mark()+": at work", "NOLOGIN"); err != nil {
+		return err
+	}
+	var may bool
+	if err := admin.QueryRow(ctx, "SELECT has_database_privilege($1, $2, 'CONNECT')", owner.Runtime, owner.Name).Scan(&may); err != nil {
+		return fmt.Errorf("looking whether role %s may connect: %w", owner.Runtime, err)
+	}
+	if may {
+		return nil
+	}
+	if err := execute(ctx, admin, "GRANT CONNECT ON DATABASE "+quote(owner.Name)+" TO "+quote(owner.Runtime)); err != nil {
+		return fmt.Errorf("letting role %s connect: %w", owner.Runtime, err)
 	}
 	return nil
 }

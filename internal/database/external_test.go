@@ -34,7 +34,7 @@ func TestEnsure(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.AdminUsername, server.AdminPassword = "admin", "admin-secret"
-	owner := Owner{Tenant: "a-b", Module: "c", Name: NameFor("a-b", "c")}
+	owner := OwnerFor("a-b", "c")
 
 	if err := Ensure(ctx, server, owner); err != nil {
 		t.Fatalf("first time: %v", err)
@@ -48,13 +48,13 @@ func TestEnsure(t *testing.T) {
 	}
 
 	// Another tenant's name leads to the same role.
-	err = Ensure(ctx, server, Owner{Tenant: "a", Module: "b-c", Name: NameFor("a", "b-c")})
+	err = Ensure(ctx, server, OwnerFor("a", "b-c"))
 	if err == nil || !strings.Contains(err.Error(), "is not ejustice.dev/a/b-c") {
 		t.Errorf("a second tenant got the first one's role: %v", err)
 	}
 
 	// Vault makes users of the owner, which enter the owner's database and no other.
-	other := Owner{Tenant: "other", Module: "c", Name: NameFor("other", "c")}
+	other := OwnerFor("other", "c")
 	if err := Ensure(ctx, server, other); err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +87,7 @@ func TestEnsure(t *testing.T) {
 	if err := execute(ctx, asVault, "GRANT "+quote(other.Name)+" TO dynamic"); err == nil && versionNumber(t, super) >= 160000 {
 		t.Error("one tenant's Vault role gives away another tenant's role")
 	}
+	checkRuntime(t, server, asVault, user, owner)
 	if err := execute(ctx, asVault, "DROP ROLE dynamic"); err != nil {
 		t.Errorf("a user cannot be dropped: %v", err)
 	}
@@ -104,6 +105,45 @@ func TestEnsure(t *testing.T) {
 	server.AdminPassword = "not-the-secret"
 	if err := Ensure(ctx, server, owner); err == nil || strings.Contains(err.Error(), "not-the-secret") {
 		t.Errorf("err = %v, want a refusal without the password", err)
+	}
+}
+
+// checkRuntime has Vault make a user of the role that the module works in, which may do what the
+// owner grants it and nothing with the tables themselves.
+func checkRuntime(t *testing.T, server Server, asVault, asOwner *pgx.Conn, owner Owner) {
+	t.Helper()
+	ctx := t.Context()
+	for _, statement := range []string{
+		"CREATE ROLE working LOGIN PASSWORD 'working' IN ROLE " + quote(owner.Runtime),
+		"ALTER ROLE working SET role = " + quote(owner.Runtime),
+	} {
+		if err := execute(ctx, asVault, statement); err != nil {
+			t.Fatalf("Vault cannot make a user at work: %v", err)
+		}
+	}
+	if err := execute(ctx, asOwner, "GRANT SELECT ON kept TO "+quote(owner.Runtime)); err != nil {
+		t.Fatal(err)
+	}
+	working, err := connect(ctx, server, owner.Name, "working", "working")
+	if err != nil {
+		t.Fatalf("the user at work cannot sign in: %v", err)
+	}
+	if err := execute(ctx, working, "SELECT * FROM kept"); err != nil {
+		t.Errorf("what was granted is refused: %v", err)
+	}
+	for _, statement := range []string{
+		"INSERT INTO kept VALUES (1)", "CREATE TABLE mine (x int)", "DROP TABLE kept", "ALTER TABLE kept ADD y int",
+		"SET ROLE " + quote(owner.Name),
+	} {
+		if err := execute(ctx, working, statement); err == nil {
+			t.Errorf("the user at work may: %s", statement)
+		}
+	}
+	if err := working.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := execute(ctx, asVault, "DROP ROLE working"); err != nil {
+		t.Errorf("the user at work cannot be dropped: %v", err)
 	}
 }
 

@@ -21,11 +21,26 @@ const maxIdentifier = 63 // bytes; PostgreSQL cuts longer names silently
 // of the whole. Tenant a-b with module c and tenant a with module b-c get the same name;
 // on a server that both use, Ensure refuses the second (see mark).
 func NameFor(tenant, module string) string {
-	name := strings.ReplaceAll(tenant+"_"+module, "-", "_")
+	return shorten(strings.ReplaceAll(tenant+"_"+module, "-", "_"), tenant+"/"+module)
+}
+
+// RuntimeFor returns the role that a running module works in: it may do with the rows what the
+// module's migrations granted, and owns nothing. No other role's name holds a dot.
+func RuntimeFor(tenant, module string) string {
+	return shorten(strings.ReplaceAll(tenant+"_"+module, "-", "_")+".app", tenant+"/"+module+".app")
+}
+
+// RolesFor returns a module's roles: the one that owns its database and the one it works in.
+func RolesFor(tenant, module string) []string {
+	return []string{NameFor(tenant, module), RuntimeFor(tenant, module)}
+}
+
+// shorten makes of a name that is too long for PostgreSQL one that ends in a hash of whole.
+func shorten(name, whole string) string {
 	if len(name) <= maxIdentifier {
 		return name
 	}
-	sum := sha256.Sum256([]byte(tenant + "/" + module))
+	sum := sha256.Sum256([]byte(whole))
 	return name[:maxIdentifier-9] + "_" + hex.EncodeToString(sum[:4])
 }
 

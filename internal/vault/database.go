@@ -46,8 +46,9 @@ func (s Server) url() string {
 	return fmt.Sprintf("postgresql://%s@%s:%d/postgres?sslmode=%s", credentials, s.Host, s.Port, s.SSLMode)
 }
 
-// Owner is a module with the role that owns its database.
-type Owner struct{ Module, Role string }
+// Owner is a module with the role that owns its database, which it is only while its schema is
+// brought up to date, and the role that it works in.
+type Owner struct{ Module, Role, Runtime string }
 
 // Credentials compares how Vault reaches the tenant's database and which users it makes there
 // with what is wanted. It expects the frame to stand and the database to serve.
@@ -64,7 +65,9 @@ func (c *Client) Credentials(ctx context.Context, t Tenant, server Server, owner
 	}
 	var entries []entry
 	for _, owner := range owners {
-		entries = append(entries, databaseRole(t, owner))
+		entries = append(entries,
+			databaseRole(t, owner.Module, owner.Runtime, credentialMaxLife),
+			databaseRole(t, Migration(owner.Module), owner.Role, credentialLife))
 	}
 	rest, err := c.pending(ctx, entries)
 	return append(changes, rest...), err
@@ -142,21 +145,21 @@ func (c *Client) connect(ctx context.Context, t Tenant, server Server) error {
 	return err
 }
 
-// databaseRole is how a module's users come and go. At sign-in they become the role that owns
-// the database, so that whatever they make is its, and nothing holds them when they go.
-func databaseRole(t Tenant, owner Owner) entry {
-	return entry{"the database users of " + owner.Module, Mount(t.Name) + "/database/roles/" + owner.Module, map[string]any{
+// databaseRole is how users come and go. At sign-in they become the role that they belong to, so
+// that whatever they make is its, and nothing holds them when they go.
+func databaseRole(t Tenant, name, role string, maxLife time.Duration) entry {
+	return entry{"the database users of " + name, Mount(t.Name) + "/database/roles/" + name, map[string]any{
 		"db_name": connectionName,
 		"creation_statements": []string{
-			`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE "` + owner.Role + `"`,
-			`ALTER ROLE "{{name}}" SET role = '` + owner.Role + `'`,
+			`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE "` + role + `"`,
+			`ALTER ROLE "{{name}}" SET role = '` + role + `'`,
 		},
 		"revocation_statements": []string{
 			// Ending others' sessions may not be Vault's right on an external server.
 			`DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}'; EXCEPTION WHEN insufficient_privilege THEN NULL; END $$`,
 			`DROP ROLE IF EXISTS "{{name}}"`,
 		},
-		"default_ttl": int(credentialLife.Seconds()), "max_ttl": int(credentialMaxLife.Seconds()),
+		"default_ttl": int(credentialLife.Seconds()), "max_ttl": int(maxLife.Seconds()),
 	}}
 }
 

@@ -15,6 +15,9 @@ const (
 	CertificatesAccount = "certificates"
 	// Audience is what ServiceAccount tokens for Vault are made for.
 	Audience = "vault"
+	// MigrationAudience is that of the tokens by which a module's schema is brought up to
+	// date. Only the container that does it, and then ends, is given one.
+	MigrationAudience = "vault-migrate"
 	// DatabaseUser is Vault's own role in a tenant's PostgreSQL, by which it makes others.
 	DatabaseUser = "vault"
 	// ReplicationUser is CloudNativePG's role for replicas.
@@ -65,6 +68,13 @@ func Mount(tenant string) string { return "tenants/" + tenant }
 // dot, so no two tenants share a role.
 func RoleFor(tenant, account string) string { return "tenant-" + tenant + "." + account }
 
+// MigrationRoleFor names the role and the policy by which a module's schema is brought up to date.
+func MigrationRoleFor(tenant, module string) string { return RoleFor(tenant, Migration(module)) }
+
+// Migration names the database users that own a module's schema for as long as it is brought up
+// to date. No module's name holds a dot.
+func Migration(module string) string { return module + ".migrate" }
+
 // Change is one thing that Vault lacks.
 type Change struct {
 	// What it is, for people and logs.
@@ -97,9 +107,10 @@ func (c *Client) Frame(ctx context.Context, t Tenant) ([]Change, error) {
 	}
 	changes = append(changes, keys...)
 	entries := certificateRoles(t)
-	entries = append(entries, c.access(t, CertificatesAccount, certificatePolicy(t.Name))...)
+	entries = append(entries, c.access(t, signIn{CertificatesAccount, CertificatesAccount, Audience}, certificatePolicy(t.Name))...)
 	for _, module := range t.Modules {
-		entries = append(entries, c.access(t, module, modulePolicy(t.Name, module))...)
+		entries = append(entries, c.access(t, signIn{module, module, Audience}, modulePolicy(t.Name, module))...)
+		entries = append(entries, c.access(t, signIn{Migration(module), module, MigrationAudience}, migrationPolicy(t.Name, module))...)
 	}
 	rest, err := c.pending(ctx, entries)
 	return append(changes, rest...), err
@@ -229,9 +240,13 @@ func certificateRoles(t Tenant) []entry {
 	return entries
 }
 
-// access is the policy of a ServiceAccount and the role by which it signs in.
-func (c *Client) access(t Tenant, account, policy string) []entry {
-	name := RoleFor(t.Name, account)
+// signIn is how one signs in: the name of the role, the ServiceAccount, and what its token must
+// be made for.
+type signIn struct{ name, account, audience string }
+
+// access is a policy and the role by which one signs in to have it.
+func (c *Client) access(t Tenant, who signIn, policy string) []entry {
+	name := RoleFor(t.Name, who.name)
 	role := map[string]any{
 		"token_policies": []string{name}, "token_ttl": int(tokenLife.Seconds()), "token_max_ttl": int(tokenMaxLife.Seconds()),
 		"token_no_default_policy": true,
@@ -240,16 +255,16 @@ func (c *Client) access(t Tenant, account, policy string) []entry {
 	case "jwt":
 		role["role_type"] = "jwt"
 		role["user_claim"] = "sub"
-		role["bound_subject"] = "system:serviceaccount:" + t.Namespace + ":" + account
-		role["bound_audiences"] = []string{Audience}
+		role["bound_subject"] = "system:serviceaccount:" + t.Namespace + ":" + who.account
+		role["bound_audiences"] = []string{who.audience}
 	default:
-		role["bound_service_account_names"] = []string{account}
+		role["bound_service_account_names"] = []string{who.account}
 		role["bound_service_account_namespaces"] = []string{t.Namespace}
-		role["audience"] = Audience
+		role["audience"] = who.audience
 	}
 	return []entry{
-		{"the policy of " + account, "sys/policies/acl/" + name, map[string]any{"policy": policy}},
-		{"the sign-in role of " + account, c.config.AuthPath + "/role/" + name, role},
+		{"the policy of " + who.name, "sys/policies/acl/" + name, map[string]any{"policy": policy}},
+		{"the sign-in role of " + who.name, c.config.AuthPath + "/role/" + name, role},
 	}
 }
 
@@ -264,6 +279,16 @@ func modulePolicy(tenant, module string) string {
 		allow(mount+"/transit/rewrap/"+module, "update"),
 		allow(mount+"/transit/datakey/plaintext/"+module, "update"),
 		allow(mount+"/kv/data/"+module+"/*", "read"),
+		allow("auth/token/renew-self", "update"),
+		allow("auth/token/revoke-self", "update"),
+		allow("sys/leases/renew", "update"),
+	}, "\n")
+}
+
+// migrationPolicy lets a module's schema be changed, and nothing be decrypted.
+func migrationPolicy(tenant, module string) string {
+	return strings.Join([]string{
+		allow(Mount(tenant)+"/database/creds/"+Migration(module), "read"),
 		allow("auth/token/renew-self", "update"),
 		allow("auth/token/revoke-self", "update"),
 		allow("sys/leases/renew", "update"),
