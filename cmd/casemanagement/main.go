@@ -1,4 +1,5 @@
-// Command casemanagement serves the case management module.
+// Command casemanagement serves the case management module. "casemanagement
+// migrate" brings its database up to date and ends.
 //
 // It is configured by the environment (see kit.Env) and by a JSON file (see
 // casemanagement.Settings).
@@ -26,10 +27,18 @@ func main() {
 	log := kit.NewLogger(os.Stdout, "casemanagement")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, log); err != nil {
+	work := run
+	if len(os.Args) == 2 && os.Args[1] == "migrate" {
+		work = migrate
+	}
+	if err := work(ctx, log); err != nil {
 		log.Error("casemanagement stopped", "error", err)
 		os.Exit(1)
 	}
+}
+
+func migrate(ctx context.Context, log *slog.Logger) error {
+	return kit.RunMigration(ctx, casemanagement.Files(), os.Getenv, log)
 }
 
 func run(ctx context.Context, log *slog.Logger) error {
@@ -71,7 +80,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 		TLS:      certificate,
 		Clients:  env.TLSClients,
 		Router:   router,
-		Migrate:  app.Migrate,
+		Prepare:  app.Prepare,
 		Drain:    drain,
 		Log:      log,
 	}.Run(ctx)

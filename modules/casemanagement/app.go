@@ -15,14 +15,18 @@ import (
 	"ejustice.dev/operator/modules/kit"
 )
 
-//go:embed migrations locales templates openapi.json
+//go:embed migrations grants.sql locales templates openapi.json
 var files embed.FS
+
+// Files hold, among others, the module's schema.
+func Files() fs.FS { return files }
 
 // App is the module's application.
 type App struct {
 	settings *Settings
 	pool     *pgxpool.Pool
 	keys     *kit.Keyring
+	schema   kit.Schema
 	pages    *kit.Pages
 	now      func() time.Time
 	// bodies bounds the memory that filings under way may use together.
@@ -36,6 +40,10 @@ func NewApp(settings *Settings, pool *pgxpool.Pool, keys *kit.Keyring, now func(
 	if err != nil {
 		return nil, fmt.Errorf("prepare pages: %w", err)
 	}
+	schema, err := kit.ReadSchema(files)
+	if err != nil {
+		return nil, err
+	}
 	location := settings.Tenant.Location()
 	// Room for two of the largest documents in base64, and for the rest.
 	maxBody := 2*settings.Limits.DocumentBytes*4/3 + 1<<20
@@ -43,6 +51,7 @@ func NewApp(settings *Settings, pool *pgxpool.Pool, keys *kit.Keyring, now func(
 		settings: settings,
 		pool:     pool,
 		keys:     keys,
+		schema:   schema,
 		pages:    pages,
 		now:      func() time.Time { return now().In(location) },
 		bodies:   semaphore.NewWeighted(maxBody),
@@ -66,14 +75,10 @@ func (a *App) Router(log *slog.Logger) *kit.Router {
 	return router
 }
 
-// Migrate brings the database to this version's schema and gets the keys of its
-// documents.
-func (a *App) Migrate(ctx context.Context) error {
-	migrations, err := fs.Sub(files, "migrations")
-	if err != nil {
-		return fmt.Errorf("find migrations: %w", err)
-	}
-	if err := kit.Migrate(ctx, a.pool, migrations); err != nil {
+// Prepare makes sure that the database has this version's schema and gets the
+// keys of its documents.
+func (a *App) Prepare(ctx context.Context) error {
+	if err := a.schema.Check(ctx, a.pool); err != nil {
 		return err
 	}
 	return a.keys.Prepare(ctx)

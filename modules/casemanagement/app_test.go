@@ -60,20 +60,30 @@ func testSettings(t testing.TB) *Settings {
 // service is a running module with a database of its own.
 type service struct {
 	*App
+	owner *pgxpool.Pool // of the database, as whom nothing runs
 	url   string
 	http  *http.Client
 	clock *atomic.Pointer[time.Time]
 	api   *contract
 }
 
-func openPool(t testing.TB, db kit.Database) *pgxpool.Pool {
+func openPool(t testing.TB, db kit.Database, credentials kit.Credentials) *pgxpool.Pool {
 	t.Helper()
-	pool, err := kit.OpenDatabase(context.Background(), db, pgtest.Owner(db))
+	pool, err := kit.OpenDatabase(context.Background(), db, credentials)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
 	return pool
+}
+
+// migrate does what "casemanagement migrate" does.
+func migrate(owner *pgxpool.Pool, db kit.Database) error {
+	schema, err := kit.ReadSchema(Files())
+	if err != nil {
+		return err
+	}
+	return schema.Migrate(context.Background(), owner, pgtest.RuntimeRole(db))
 }
 
 // testKeys wraps nothing, for tests of other things.
@@ -107,7 +117,7 @@ func start(t testing.TB) *service {
 
 func startOn(t testing.TB, db kit.Database) *service {
 	t.Helper()
-	return startAs(t, db, pgtest.Owner(db), openWrapper{})
+	return startAs(t, db, pgtest.Runtime(db), openWrapper{})
 }
 
 func startAs(t testing.TB, db kit.Database, credentials kit.Credentials, wrapper kit.KeyWrapper) *service {
@@ -115,11 +125,11 @@ func startAs(t testing.TB, db kit.Database, credentials kit.Credentials, wrapper
 	clock := &atomic.Pointer[time.Time]{}
 	now := time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
 	clock.Store(&now)
-	pool, err := kit.OpenDatabase(context.Background(), db, credentials)
-	if err != nil {
+	owner := openPool(t, db, pgtest.Owner(db))
+	if err := migrate(owner, db); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, db, credentials)
 	keys := kit.NewKeyring(pool, wrapper, slog.New(slog.DiscardHandler))
 	app, err := NewApp(testSettings(t), pool, keys, func() time.Time { return *clock.Load() })
 	if err != nil {
@@ -138,7 +148,7 @@ func startAs(t testing.TB, db kit.Database, credentials kit.Credentials, wrapper
 	done := make(chan error, 1)
 	go func() {
 		done <- kit.Server{Listener: requests, Health: health, Router: router, TLS: certificate, Clients: []string{caller},
-			Migrate: app.Migrate, Log: log}.Run(ctx)
+			Prepare: app.Prepare, Log: log}.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -146,7 +156,7 @@ func startAs(t testing.TB, db kit.Database, credentials kit.Credentials, wrapper
 			t.Errorf("run: %v", err)
 		}
 	})
-	s := &service{app, "https://" + requests.Addr().String(), authority.Client(t, name, caller), clock, readContract(t, router.Routes())}
+	s := &service{app, owner, "https://" + requests.Addr().String(), authority.Client(t, name, caller), clock, readContract(t, router.Routes())}
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		response, err := s.http.Get("https://" + health.Addr().String() + "/readyz")

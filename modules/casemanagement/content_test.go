@@ -32,7 +32,7 @@ func startWithVault(t *testing.T) (*service, *vaulttest.Server) {
 
 func (s *service) exec(t testing.TB, sql string, args ...any) {
 	t.Helper()
-	if _, err := s.pool.Exec(context.Background(), sql, args...); err != nil {
+	if _, err := s.owner.Exec(context.Background(), sql, args...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -264,7 +264,7 @@ func TestKeysStay(t *testing.T) {
 		"UPDATE data_key SET created_at = now()", "UPDATE data_key SET key_version = 1",
 		"UPDATE document_content SET key_id = NULL", "UPDATE document_content SET content = 'x', key_id = key_id",
 	} {
-		if _, err := s.pool.Exec(context.Background(), statement); err == nil || !strings.Contains(err.Error(), "as they were filed") {
+		if _, err := s.owner.Exec(context.Background(), statement); err == nil || !strings.Contains(err.Error(), "as they were filed") {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
@@ -274,7 +274,7 @@ func TestKeysStay(t *testing.T) {
 func TestDocumentWhoseKeyIsOutOfReach(t *testing.T) {
 	db := pgtest.Database(t)
 	c := startOn(t, db).file(t, filing())
-	s := startAs(t, db, pgtest.Owner(db), &forgetful{})
+	s := startAs(t, db, pgtest.Runtime(db), &forgetful{})
 	answer := s.call(t, http.MethodGet, c.document(0), nil)
 	if answer.status != http.StatusServiceUnavailable || answer.header.Get("Retry-After") == "" || !strings.Contains(string(answer.body), "The document is safe") {
 		t.Errorf("status %d: %s", answer.status, answer.body)

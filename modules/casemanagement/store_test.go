@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
 	"ejustice.dev/operator/modules/kit/pgtest"
@@ -333,12 +334,8 @@ func TestTwoReplicasStartAtOnce(t *testing.T) {
 	db := pgtest.Database(t)
 	var group errgroup.Group
 	for range 2 {
-		pool := openPool(t, db)
-		app, err := NewApp(testSettings(t), pool, testKeys(pool), time.Now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		group.Go(func() error { return app.Migrate(context.Background()) })
+		owner := openPool(t, db, pgtest.Owner(db))
+		group.Go(func() error { return migrate(owner, db) })
 	}
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
@@ -394,8 +391,27 @@ func TestDocuments(t *testing.T) {
 		"UPDATE document_content SET content = 'x'", "DELETE FROM document_content", "TRUNCATE document_content CASCADE",
 		"UPDATE document SET name = 'x'", "DELETE FROM document",
 	} {
-		if _, err := s.pool.Exec(context.Background(), statement); err == nil || !strings.Contains(err.Error(), "as they were filed") {
+		if _, err := s.owner.Exec(context.Background(), statement); err == nil || !strings.Contains(err.Error(), "as they were filed") {
 			t.Errorf("%s: %v", statement, err)
+		}
+	}
+}
+
+// Whoever takes over the running module can neither undo what was filed nor the
+// protection of it.
+func TestTheRunningModuleOwnsNothing(t *testing.T) {
+	s := start(t)
+	s.file(t, filing())
+	for _, statement := range []string{
+		"DROP TRIGGER stays ON document", "ALTER TABLE document DISABLE TRIGGER ALL", "DROP FUNCTION refuse_change() CASCADE",
+		"DELETE FROM document", "TRUNCATE document_content CASCADE", "UPDATE document SET name = 'x'", "DELETE FROM case_file", "DELETE FROM party",
+		"UPDATE case_file SET filing_number = 'x'", "UPDATE number_counter SET court_code = 'X'", "DELETE FROM data_key",
+		"UPDATE goose_db_version SET version_id = 0", "CREATE TABLE mine (n int)", "CREATE SCHEMA mine",
+		"SET ROLE " + s.owner.Config().ConnConfig.Database, "ALTER TABLE case_file OWNER TO CURRENT_USER",
+	} {
+		var refused *pgconn.PgError
+		if _, err := s.pool.Exec(context.Background(), statement); !errors.As(err, &refused) || refused.Code != "42501" {
+			t.Errorf("%s: %v; want it refused for lack of rights", statement, err)
 		}
 	}
 }
@@ -413,7 +429,13 @@ func TestCourts(t *testing.T) {
 func TestDatabaseGoesAway(t *testing.T) {
 	s := start(t)
 	s.file(t, filing())
-	if _, err := s.pool.Exec(context.Background(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`); err != nil {
+	admin, err := pgx.Connect(context.Background(), pgtest.Admin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.Background())
+	if _, err := admin.Exec(context.Background(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`,
+		s.owner.Config().ConnConfig.Database); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(10 * time.Second)

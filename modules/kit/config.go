@@ -15,6 +15,11 @@ import (
 // from the environment.
 type Env struct {
 	Serving
+	Store
+}
+
+// Store is where a module keeps its data and the keys to it.
+type Store struct {
 	Database Database
 	Vault    VaultSettings
 }
@@ -52,6 +57,22 @@ type VaultSettings struct {
 // ReadEnv reads the environment through get (os.Getenv outside tests) and
 // names every variable that is missing or wrong.
 func ReadEnv(get func(string) string) (Env, error) {
+	serving, servingErr := ReadServing(get)
+	store, storeErr := readStore(get)
+	return Env{serving, store}, errors.Join(servingErr, storeErr)
+}
+
+// ReadMigrationEnv reads the environment of a migration: the store, seen by its
+// owner, and the role that the module works in.
+func ReadMigrationEnv(get func(string) string) (store Store, runtime string, err error) {
+	store, err = readStore(get)
+	if runtime = get("DATABASE_RUNTIME_ROLE"); runtime == "" {
+		err = errors.Join(err, errors.New("environment variable DATABASE_RUNTIME_ROLE is required"))
+	}
+	return store, runtime, err
+}
+
+func readStore(get func(string) string) (Store, error) {
 	var faults []error
 	required := func(name string) string {
 		value := get(name)
@@ -66,12 +87,7 @@ func ReadEnv(get func(string) string) (Env, error) {
 		}
 		return fallback
 	}
-	serving, err := ReadServing(get)
-	if err != nil {
-		faults = append(faults, err)
-	}
-	env := Env{
-		Serving: serving,
+	store := Store{
 		Database: Database{
 			Host:     required("DATABASE_HOST"),
 			Name:     required("DATABASE_NAME"),
@@ -92,11 +108,11 @@ func ReadEnv(get func(string) string) (Env, error) {
 	if err != nil {
 		faults = append(faults, errors.New("environment variable DATABASE_PORT must be a port number"))
 	}
-	env.Database.Port = uint16(port)
-	if env.Database.RootCert != "" && env.Database.SSLMode != "verify-full" {
+	store.Database.Port = uint16(port)
+	if store.Database.RootCert != "" && store.Database.SSLMode != "verify-full" {
 		faults = append(faults, errors.New("environment variable DATABASE_SSLMODE must be verify-full when there is a DATABASE_ROOT_CERT"))
 	}
-	return env, errors.Join(faults...)
+	return store, errors.Join(faults...)
 }
 
 // ReadConfig decodes the JSON file at path into a pointer to a struct. See

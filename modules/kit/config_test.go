@@ -25,8 +25,9 @@ func TestReadEnv(t *testing.T) {
 	want := kit.Env{
 		Serving: kit.Serving{ListenAddress: ":8443", HealthAddress: ":8081", TLSDir: "/tls",
 			TLSClients: []string{"a.justice-x.svc", "b.justice-x.svc"}, ConfigFile: "/etc/ejustice/config.json"},
-		Database: kit.Database{Host: "db", Port: 5432, Name: "n", SSLMode: "verify-full", RootCert: "/ca"},
-		Vault:    kit.VaultSettings{Address: "https://v", LoginPath: "auth/jwt/login", Role: "r", JWTFile: "/t", Mount: "tenants/x", Name: "m"}}
+		Store: kit.Store{
+			Database: kit.Database{Host: "db", Port: 5432, Name: "n", SSLMode: "verify-full", RootCert: "/ca"},
+			Vault:    kit.VaultSettings{Address: "https://v", LoginPath: "auth/jwt/login", Role: "r", JWTFile: "/t", Mount: "tenants/x", Name: "m"}}}
 	if !reflect.DeepEqual(env, want) {
 		t.Errorf("got %+v, want %+v", env, want)
 	}

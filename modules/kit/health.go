@@ -20,7 +20,7 @@ type health struct {
 	checks []Check
 	// credentials says why there are none; nil when none are needed.
 	credentials func() string
-	migrated    atomic.Bool // the schema is up to date
+	prepared    atomic.Bool // the database is as the module needs it
 	draining    atomic.Bool // still serves, but asks for no new work
 }
 
@@ -45,8 +45,8 @@ func (h *health) unready(ctx context.Context) string {
 		return "shutting down"
 	case h.credentials != nil && h.credentials() != "":
 		return h.credentials()
-	case !h.migrated.Load():
-		return "database migrations are not finished"
+	case !h.prepared.Load():
+		return "the database is not prepared yet"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"ejustice.dev/operator/modules/kit"
+	"ejustice.dev/operator/modules/kit/pgtest"
 	"ejustice.dev/operator/modules/kit/vaulttest"
 )
 
@@ -27,8 +28,16 @@ func (m *signedIn) replica(t *testing.T) *kit.Keyring {
 func withKeys(t *testing.T) *signedIn {
 	t.Helper()
 	m := signIn(t, vaulttest.Usual)
-	m.exec(t, `CREATE TABLE data_key (id uuid PRIMARY KEY, wrapped text NOT NULL, key_version int NOT NULL, created_at timestamptz NOT NULL DEFAULT now())`)
+	asOwner(t, m.db, `CREATE TABLE data_key (id uuid PRIMARY KEY, wrapped text NOT NULL, key_version int NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
+		GRANT ALL ON data_key TO "`+pgtest.RuntimeRole(m.db)+`"`)
 	return m
+}
+
+func asOwner(t *testing.T, db kit.Database, sql string) {
+	t.Helper()
+	if _, err := openPool(t, db).Exec(context.Background(), sql); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (m *signedIn) exec(t *testing.T, sql string, args ...any) {

@@ -30,7 +30,7 @@ type Router struct {
 }
 
 // NewRouter makes a router that already serves the style sheet and answers
-// unknown addresses. The module is ready when it is migrated and every check
+// unknown addresses. The module is ready when it is prepared and every check
 // succeeds.
 func NewRouter(log *slog.Logger, pages *Pages, checks ...Check) *Router {
 	router := &Router{
@@ -174,11 +174,11 @@ func (router *Router) answer(handler Handler, fail failure) http.HandlerFunc {
 // before its answer, so that it does not count as a fault of ours.
 const statusClientGone = 499
 
-// whenReady refuses work before the schema is migrated: a pod may be reached
+// whenReady refuses work before the module is prepared: a pod may be reached
 // directly although no Service sends to it.
 func (router *Router) whenReady(next http.HandlerFunc, fail failure) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !router.health.migrated.Load() {
+		if !router.health.prepared.Load() {
 			fail(w, r, TryLater("The service is starting."))
 			return
 		}

@@ -23,9 +23,10 @@ type Server struct {
 	// Public, when it is set, is shown instead to whoever comes, and no certificate
 	// is demanded of them: for the one module that people's browsers reach.
 	Public *TLS
-	// Migrate, when there is a database, brings the schema up to date. It is tried
-	// again until it succeeds, so that a module may start before its database.
-	Migrate func(context.Context) error
+	// Prepare, when there is a database, makes sure that it is as the module needs
+	// it. It is tried again until it succeeds, so that a module may start before its
+	// database.
+	Prepare func(context.Context) error
 	// Drain is how long the server goes on after readiness turned false, for
 	// Services and ingresses to stop sending to it.
 	Drain time.Duration
@@ -105,27 +106,11 @@ func (s Server) errorLog(quiet bool) *log.Logger {
 	return log.New(serverLog{s.Log, s.Router.metrics.refused, quiet}, "", 0)
 }
 
-// start migrates, with growing pauses between attempts, and then lets requests
-// in.
+// start lets requests in when the module is prepared.
 func (s Server) start(ctx context.Context) {
-	if s.Migrate == nil {
-		s.Migrate = func(context.Context) error { return nil }
+	if s.Prepare != nil && untilDone(ctx, s.Log, "preparation", s.Prepare) != nil {
+		return
 	}
-	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
-		err := s.Migrate(ctx)
-		if err == nil {
-			s.Router.health.migrated.Store(true)
-			s.Log.Info("ready")
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		s.Log.Error("migration failed; trying again", "error", err, "pause", pause.String())
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-	}
+	s.Router.health.prepared.Store(true)
+	s.Log.Info("ready")
 }

@@ -54,10 +54,10 @@ func (b *lockedBuffer) String() string {
 	return b.buffer.String()
 }
 
-func run(t *testing.T, db kit.Database, migrate func(context.Context) error, drain time.Duration, add func(*kit.Router)) running {
+func run(t *testing.T, db kit.Database, prepare func(context.Context) error, drain time.Duration, add func(*kit.Router)) running {
 	t.Helper()
 	authority := tlstest.New(t)
-	r := serve(t, authority.Folder(t, moduleName), drain, migrate, func(log *slog.Logger) *kit.Router {
+	r := serve(t, authority.Folder(t, moduleName), drain, prepare, func(log *slog.Logger) *kit.Router {
 		pool := openPool(t, db)
 		router := kit.NewRouter(log, newPages(t), kit.Check{Name: "the database", Run: pool.Ping})
 		router.WatchPool(pool)
@@ -69,7 +69,7 @@ func run(t *testing.T, db kit.Database, migrate func(context.Context) error, dra
 }
 
 // serve runs a module with the certificate in a folder.
-func serve(t *testing.T, folder string, drain time.Duration, migrate func(context.Context) error, newRouter func(*slog.Logger) *kit.Router) running {
+func serve(t *testing.T, folder string, drain time.Duration, prepare func(context.Context) error, newRouter func(*slog.Logger) *kit.Router) running {
 	t.Helper()
 	buffer := &lockedBuffer{}
 	log := kit.NewLogger(buffer, "test")
@@ -82,7 +82,7 @@ func serve(t *testing.T, folder string, drain time.Duration, migrate func(contex
 	r := running{url: "https://" + requests.Addr().String(), health: "https://" + health.Addr().String(),
 		stop: stop, done: make(chan error, 1), log: buffer}
 	server := kit.Server{Listener: requests, Health: health, Router: newRouter(log), TLS: certificate, Clients: []string{callerName},
-		Migrate: migrate, Drain: drain, Log: log}
+		Prepare: prepare, Drain: drain, Log: log}
 	go func() { r.done <- server.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-r.done })
 	return r
@@ -120,7 +120,7 @@ func (r running) awaitReady(t *testing.T) {
 	await(t, "readiness", func() bool { code, _ := r.probe(t, "/readyz"); return code == http.StatusOK })
 }
 
-func migrated(context.Context) error { return nil }
+func prepared(context.Context) error { return nil }
 
 func hello(w http.ResponseWriter, _ *http.Request) error {
 	return kit.WriteJSON(w, http.StatusOK, "hello")
@@ -137,26 +137,26 @@ func TestReadinessFollowsMigrations(t *testing.T) {
 	proceed := make(chan struct{})
 	r := run(t, pgtest.Database(t), func(ctx context.Context) error { <-proceed; return migrate(ctx) }, 0,
 		func(router *kit.Router) { router.API("GET /api/hello", hello) })
-	if code, body := r.probe(t, "/readyz"); code != 503 || !strings.Contains(body, "migrations") {
+	if code, body := r.probe(t, "/readyz"); code != 503 || !strings.Contains(body, "not prepared") {
 		t.Errorf("readyz = %d %q", code, body)
 	}
 	if code, _ := r.probe(t, "/livez"); code != 200 {
 		t.Errorf("livez = %d", code)
 	}
 	if code, body, header := r.get(t, "/api/hello"); code != 503 || !strings.Contains(body, "starting") || header.Get("Retry-After") == "" {
-		t.Errorf("work before migrations: %d %s", code, body)
+		t.Errorf("work before it is prepared: %d %s", code, body)
 	}
 	close(proceed)
 	r.awaitReady(t)
 	if code, _, _ := r.get(t, "/api/hello"); code != 200 || attempts.Load() != 2 {
-		t.Errorf("after migrations: %d, attempts %d", code, attempts.Load())
+		t.Errorf("when prepared: %d, attempts %d", code, attempts.Load())
 	}
 }
 
 func TestReadinessNeedsTheDatabase(t *testing.T) {
 	db := pgtest.Database(t)
 	db.Host = t.TempDir() // nobody listens there
-	r := run(t, db, migrated, 0, func(*kit.Router) {})
+	r := run(t, db, prepared, 0, func(*kit.Router) {})
 	await(t, "the database to be missed", func() bool {
 		code, body := r.probe(t, "/readyz")
 		return code == 503 && strings.Contains(body, "database does not answer")
@@ -170,7 +170,7 @@ func TestReadinessNeedsTheDatabase(t *testing.T) {
 // under way finishes, and then it ends without an error.
 func TestShutdownDropsNothing(t *testing.T) {
 	entered, finish := make(chan struct{}), make(chan struct{})
-	r := run(t, pgtest.Database(t), migrated, 300*time.Millisecond, func(router *kit.Router) {
+	r := run(t, pgtest.Database(t), prepared, 300*time.Millisecond, func(router *kit.Router) {
 		router.API("GET /api/hello", hello)
 		router.API("GET /api/slow", func(w http.ResponseWriter, req *http.Request) error {
 			close(entered)
@@ -218,7 +218,7 @@ func TestShutdownDropsNothing(t *testing.T) {
 }
 
 func TestErrorsBecomeAnswers(t *testing.T) {
-	r := run(t, pgtest.Database(t), migrated, 0, func(router *kit.Router) {
+	r := run(t, pgtest.Database(t), prepared, 0, func(router *kit.Router) {
 		router.API("GET /api/secret", func(http.ResponseWriter, *http.Request) error { return errors.New("inner detail") })
 		router.API("GET /api/crash", func(http.ResponseWriter, *http.Request) error { panic("inner detail") })
 		router.API("GET /api/fields", func(http.ResponseWriter, *http.Request) error {
@@ -272,7 +272,7 @@ func TestErrorsBecomeAnswers(t *testing.T) {
 // A fault in the middle of an answer must be seen by the client, and must not
 // look like content.
 func TestBrokenAnswersAreCut(t *testing.T) {
-	r := run(t, pgtest.Database(t), migrated, 0, func(router *kit.Router) {
+	r := run(t, pgtest.Database(t), prepared, 0, func(router *kit.Router) {
 		begin := func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, "half")
@@ -317,7 +317,7 @@ func TestBrokenAnswersAreCut(t *testing.T) {
 }
 
 func TestLogAndMetricsHoldNoPaths(t *testing.T) {
-	r := run(t, pgtest.Database(t), migrated, 0, func(router *kit.Router) {
+	r := run(t, pgtest.Database(t), prepared, 0, func(router *kit.Router) {
 		router.API("GET /api/cases/{id}", func(w http.ResponseWriter, r *http.Request) error { return hello(w, r) })
 	})
 	r.awaitReady(t)
@@ -348,7 +348,7 @@ func TestLogAndMetricsHoldNoPaths(t *testing.T) {
 }
 
 func TestStyleIsKeptOnlyUnderItsOwnName(t *testing.T) {
-	r := run(t, pgtest.Database(t), migrated, 0, func(*kit.Router) {})
+	r := run(t, pgtest.Database(t), prepared, 0, func(*kit.Router) {})
 	r.awaitReady(t)
 	page := newPages(t).Page(nilWriter{}, mustRequest(t))
 	for path, want := range map[string]string{

@@ -116,8 +116,8 @@ func TestVaultGivesADatabaseUser(t *testing.T) {
 	if err := m.pool.QueryRow(ctx, "SELECT session_user, current_user").Scan(&session, &current); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(session, "v-") || current != m.db.Name {
-		t.Errorf("signed in as %s, works as %s; want a user of Vault's that works as %s", session, current, m.db.Name)
+	if !strings.HasPrefix(session, "v-") || current != pgtest.RuntimeRole(m.db) {
+		t.Errorf("signed in as %s, works as %s; want a user of Vault's that works as %s", session, current, pgtest.RuntimeRole(m.db))
 	}
 	if leases := m.server.Leases(t, m.db.Name); len(leases) != 1 {
 		t.Errorf("leases = %v", leases)
@@ -282,7 +282,7 @@ func TestReadinessSaysWhatVaultLacks(t *testing.T) {
 			settings := good
 			test.spoil(&settings)
 			m := openVault(t, settings, db)
-			r := run(t, db, migrated, 0, func(router *kit.Router) { router.UseVault(m.Vault) })
+			r := run(t, db, prepared, 0, func(router *kit.Router) { router.UseVault(m.Vault) })
 			await(t, "readiness to say "+test.want, func() bool {
 				code, body := r.probe(t, "/readyz")
 				return code == 503 && strings.Contains(body, test.want)
@@ -296,7 +296,7 @@ func TestReadinessSaysWhatVaultLacks(t *testing.T) {
 	t.Run("sealed and back", func(t *testing.T) {
 		server.Seal(t)
 		m := openVault(t, good, db)
-		r := run(t, db, migrated, 0, func(router *kit.Router) { router.UseVault(m.Vault) })
+		r := run(t, db, prepared, 0, func(router *kit.Router) { router.UseVault(m.Vault) })
 		await(t, "sealed", func() bool {
 			_, body := r.probe(t, "/readyz")
 			return strings.Contains(body, "signing in to Vault: sealed")

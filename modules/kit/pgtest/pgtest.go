@@ -58,14 +58,22 @@ func (Credentials) WhenReplaced(func()) {}
 // Owner connects as the owner of a database that Database made.
 func Owner(db kit.Database) Credentials { return Credentials{User: db.Name, Password: password} }
 
-// password of every owner.
+// Runtime connects as the role that a running module works in.
+func Runtime(db kit.Database) Credentials {
+	return Credentials{User: RuntimeRole(db), Password: password}
+}
+
+// RuntimeRole is the role that a running module works in: it owns nothing.
+func RuntimeRole(db kit.Database) string { return db.Name + ".app" }
+
+// password of every role.
 const password = "test"
 
 // Admin is how an administrator connects to the server.
 func Admin() string { return fmt.Sprintf("host=%s user=admin dbname=postgres", server) }
 
-// Database makes an empty database that belongs to a role of its own, as a
-// module's does.
+// Database makes an empty database that belongs to a role of its own, with a
+// role to work in, as a module's does.
 func Database(t testing.TB) kit.Database {
 	t.Helper()
 	ctx := context.Background()
@@ -77,6 +85,7 @@ func Database(t testing.TB) kit.Database {
 	name := fmt.Sprintf("test_%d", databases.Add(1))
 	for _, statement := range []string{
 		"CREATE ROLE " + name + " LOGIN PASSWORD '" + password + "'",
+		`CREATE ROLE "` + name + `.app" LOGIN PASSWORD '` + password + "'",
 		"CREATE DATABASE " + name + " OWNER " + name,
 	} {
 		if _, err := admin.Exec(ctx, statement); err != nil {

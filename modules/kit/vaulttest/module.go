@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"ejustice.dev/operator/modules/kit"
+	"ejustice.dev/operator/modules/kit/pgtest"
 )
 
 const mount = "tenants/test"
@@ -59,11 +60,25 @@ path "sys/leases/renew" { capabilities = ["update"] }
 // SetTimes says how long the database users that are made from now on last.
 func (s *Server) SetTimes(t testing.TB, db kit.Database, times Times) {
 	t.Helper()
+	s.setUsers(t, db, pgtest.RuntimeRole(db), times)
+}
+
+// Migration is like Module, but the users are the database's owner.
+func (s *Server) Migration(t testing.TB, db kit.Database) kit.VaultSettings {
+	t.Helper()
+	settings := s.Module(t, db, Usual)
+	s.setUsers(t, db, db.Name, Usual)
+	return settings
+}
+
+// setUsers says which role the database users belong to that are made from now on.
+func (s *Server) setUsers(t testing.TB, db kit.Database, role string, times Times) {
+	t.Helper()
 	s.Write(t, mount+"/database/roles/"+db.Name, map[string]any{
 		"db_name": "main", "default_ttl": times.TTL, "max_ttl": times.MaxTTL,
 		"creation_statements": []string{
-			`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE ` + db.Name,
-			`ALTER ROLE "{{name}}" SET role = ` + db.Name,
+			`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE "` + role + `"`,
+			`ALTER ROLE "{{name}}" SET role = "` + role + `"`,
 		},
 		"revocation_statements": []string{
 			`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}'`,
