@@ -36,6 +36,7 @@ func TestManyAppend(t *testing.T) {
 					return err
 				}
 				if err := trace.Append(ctx, tx, entries...); err != nil {
+					_ = tx.Rollback(ctx)
 					return fmt.Errorf("client %d, round %d: %w", client, round, err)
 				}
 				switch random.IntN(5) {

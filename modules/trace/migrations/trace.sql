@@ -123,12 +123,13 @@ REVOKE UPDATE, DELETE, TRUNCATE ON trace.entry, trace.anchor, trace.anchor_head 
 CREATE FUNCTION trace.take_head(of_court text) RETURNS trace.head LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     shards CONSTANT int := 8;
+    any_shard CONSTANT int := floor(random() * shards);
     taken trace.head;
 BEGIN
     FOR attempt IN 1..2 LOOP
         SELECT * INTO taken FROM trace.head WHERE court = of_court ORDER BY shard LIMIT 1 FOR UPDATE SKIP LOCKED;
         IF FOUND THEN RETURN taken; END IF;
-        SELECT * INTO taken FROM trace.head WHERE court = of_court AND shard = floor(random() * shards) FOR UPDATE;
+        SELECT * INTO taken FROM trace.head WHERE court = of_court AND shard = any_shard::smallint FOR UPDATE;
         IF FOUND THEN RETURN taken; END IF;
         INSERT INTO trace.head SELECT of_court, n, 0, decode(repeat('00', 32), 'hex')
             FROM generate_series(0, shards - 1) AS n ON CONFLICT DO NOTHING;
