@@ -14,6 +14,7 @@
 //	report.go     what was found, in plain words
 //	manifest.go   what an export says of itself
 //	folder.go     how an export is read
+//	lines.go      how its files are read
 //	documents.go  how the documents beside an export are checked
 //	strict.go     how JSON is read that has only one form
 package chain

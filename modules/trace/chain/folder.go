@@ -1,22 +1,12 @@
 package chain
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 )
-
-// Bounds of what is read into memory, in bytes.
-const (
-	maxManifest = 256 << 20
-	maxLine     = 64 << 20
-)
-
-var errDamaged = errors.New("cannot be read to its end, or is too large")
 
 // folder is an export as a Source.
 type folder struct {
@@ -189,50 +179,4 @@ func (c ChainFile) parse(line []byte, n int64) (Link, error) {
 		return Link{}, &FormError{fmt.Sprintf("line %d of %s cannot be read: %v", n-c.After, c.File, err)}
 	}
 	return link, nil
-}
-
-// lines reads a file line by line. A file that is missing or a line that is too
-// long is a FormError.
-func lines(files fs.FS, name string) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		file, err := files.Open(name)
-		if err != nil {
-			yield(nil, missing(name, err))
-			return
-		}
-		defer file.Close()
-		scanner := bufio.NewScanner(file)
-		scanner.Buffer(make([]byte, 0, 64<<10), maxLine)
-		for scanner.Scan() {
-			if !yield(scanner.Bytes(), nil) {
-				return
-			}
-		}
-		if err := scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
-			yield(nil, &FormError{fmt.Sprintf("a line of %s is too long", name)})
-		} else if err != nil {
-			// In an archive a changed byte is noticed in this way.
-			yield(nil, &FormError{fmt.Sprintf("%s cannot be read to its end", name)})
-		}
-	}
-}
-
-func missing(name string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-		return &FormError{fmt.Sprintf("the file %s is missing", name)}
-	}
-	return fmt.Errorf("read %s: %w", name, err)
-}
-
-func readFile(files fs.FS, name string) ([]byte, error) {
-	file, err := files.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxManifest+1))
-	if err != nil || len(content) > maxManifest {
-		return nil, fmt.Errorf("%s %w", name, errDamaged)
-	}
-	return content, nil
 }
