@@ -1,0 +1,349 @@
+-- +goose Up
+
+-- Everything here belongs to a role that nobody can sign in as and that the
+-- module's own role is not a member of. The module reaches it through the
+-- functions at the end only.
+CREATE SCHEMA IF NOT EXISTS trace AUTHORIZATION {{owner}};
+SET ROLE {{owner}};
+
+-- +goose StatementBegin
+DO $$ BEGIN
+    IF current_setting('server_encoding') <> 'UTF8' THEN
+        RAISE EXCEPTION 'the trace needs a database in UTF8: hashes are made of these bytes';
+    END IF;
+END $$;
+-- +goose StatementEnd
+
+-- The newest entry of each chain. Its row is locked by the transaction that
+-- appends, so that a chain has no gaps and no two next entries. A court has
+-- several chains, so that its people do not wait for one another.
+CREATE TABLE trace.head (
+    court text COLLATE "C" NOT NULL CHECK (court ~ '^([A-Z0-9][A-Z0-9-]{0,99})?$'),
+    shard smallint         NOT NULL CHECK (shard >= 0),
+    seq   bigint           NOT NULL CHECK (seq >= 0),
+    hash  bytea            NOT NULL CHECK (octet_length(hash) = 32),
+    PRIMARY KEY (court, shard)
+) WITH (fillfactor = 20); -- room for the next versions of a row on its own page
+
+CREATE TABLE trace.entry (
+    court         text COLLATE "C" NOT NULL,
+    shard         smallint         NOT NULL,
+    seq           bigint           NOT NULL CHECK (seq > 0),
+    id            uuid             NOT NULL,
+    at            timestamptz      NOT NULL,
+    person        text COLLATE "C" NOT NULL CHECK (person ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$'),
+    session       text COLLATE "C" NOT NULL CHECK (session ~ '^[A-Za-z0-9._:-]{0,128}$'),
+    role          text COLLATE "C" NOT NULL CHECK (role ~ '^([a-z][a-z0-9-]{0,63})?$'),
+    role_court    text COLLATE "C" NOT NULL CHECK (role_court ~ '^([A-Z0-9][A-Z0-9-]{0,99})?$'),
+    delegated_for text COLLATE "C" NOT NULL CHECK (delegated_for ~ '^[A-Za-z0-9._:-]{0,128}$'),
+    client        text COLLATE "C" NOT NULL CHECK (client ~ '^[0-9A-Fa-f.:]{0,45}$'),
+    action        text COLLATE "C" NOT NULL CHECK (action ~ '^[a-z][a-z0-9.-]{0,63}$'),
+    outcome       text COLLATE "C" NOT NULL CHECK (outcome IN ('allowed', 'refused')),
+    object_kind   text COLLATE "C" NOT NULL CHECK (object_kind ~ '^[a-z][a-z0-9-]{0,63}$'),
+    object_id     text COLLATE "C" NOT NULL CHECK (octet_length(object_id) <= 128),
+    case_id       uuid,
+    reason        text COLLATE "C" NOT NULL CHECK (octet_length(reason) <= 2000),
+    details       jsonb            NOT NULL CHECK (jsonb_typeof(details) = 'object' AND octet_length(details::text) <= 4096),
+    hash          bytea            NOT NULL CHECK (octet_length(hash) = 32),
+    PRIMARY KEY (court, shard, seq)
+);
+CREATE INDEX entry_at ON trace.entry (at);
+CREATE INDEX entry_person ON trace.entry (person, at);
+CREATE INDEX entry_case ON trace.entry (case_id, at) WHERE case_id IS NOT NULL;
+CREATE INDEX entry_action ON trace.entry (action, at);
+CREATE INDEX entry_refused ON trace.entry (at) WHERE outcome = 'refused';
+
+-- The heads of all chains, put together and signed with a key that the database
+-- does not have.
+CREATE TABLE trace.anchor (
+    number    bigint           PRIMARY KEY CHECK (number > 0),
+    at        timestamptz      NOT NULL,
+    previous  bytea            NOT NULL CHECK (octet_length(previous) = 32),
+    root      bytea            NOT NULL CHECK (octet_length(root) = 32),
+    chains    int              NOT NULL CHECK (chains > 0),
+    key_id    text COLLATE "C" NOT NULL CHECK (octet_length(key_id) BETWEEN 1 AND 200),
+    signature bytea            NOT NULL CHECK (octet_length(signature) BETWEEN 1 AND 1000),
+    hash      bytea            NOT NULL CHECK (octet_length(hash) = 32)
+);
+CREATE INDEX anchor_at ON trace.anchor (at);
+
+-- The heads that have moved since the anchor before.
+CREATE TABLE trace.anchor_head (
+    court  text COLLATE "C" NOT NULL,
+    shard  smallint         NOT NULL,
+    number bigint           NOT NULL,
+    seq    bigint           NOT NULL,
+    hash   bytea            NOT NULL,
+    PRIMARY KEY (court, shard, number)
+);
+CREATE INDEX anchor_head_number ON trace.anchor_head (number);
+
+-- How far the trace has been verified, by the pass over what is new (recent) and
+-- by the slow one over everything (full). Only a help: a verification does not
+-- believe it, and begins with an anchor whose signature it checks.
+CREATE TABLE trace.progress (
+    pass   text        PRIMARY KEY CHECK (pass IN ('recent', 'full')),
+    number bigint      NOT NULL DEFAULT 0,
+    hash   bytea       NOT NULL DEFAULT '\x0000000000000000000000000000000000000000000000000000000000000000',
+    begun  timestamptz NOT NULL DEFAULT '-infinity'
+);
+INSERT INTO trace.progress (pass) VALUES ('recent'), ('full');
+
+-- What is written stays. A superuser can take these triggers away; what the
+-- anchors cover is then still found to have changed.
+-- +goose StatementBegin
+CREATE FUNCTION trace.refuse() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'the trace can only be appended to: % of trace.% is refused', lower(TG_OP), TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER stays BEFORE UPDATE OR DELETE OR TRUNCATE ON trace.entry
+    FOR EACH STATEMENT EXECUTE FUNCTION trace.refuse();
+CREATE TRIGGER stays BEFORE UPDATE OR DELETE OR TRUNCATE ON trace.anchor
+    FOR EACH STATEMENT EXECUTE FUNCTION trace.refuse();
+CREATE TRIGGER stays BEFORE UPDATE OR DELETE OR TRUNCATE ON trace.anchor_head
+    FOR EACH STATEMENT EXECUTE FUNCTION trace.refuse();
+CREATE TRIGGER stays BEFORE DELETE OR TRUNCATE ON trace.head
+    FOR EACH STATEMENT EXECUTE FUNCTION trace.refuse();
+CREATE TRIGGER only_forward BEFORE UPDATE ON trace.head
+    FOR EACH ROW WHEN (NEW.court <> OLD.court OR NEW.shard <> OLD.shard OR NEW.seq <= OLD.seq)
+    EXECUTE FUNCTION trace.refuse();
+-- Also in sessions that leave out ordinary triggers (session_replication_role).
+ALTER TABLE trace.entry ENABLE ALWAYS TRIGGER stays;
+ALTER TABLE trace.anchor ENABLE ALWAYS TRIGGER stays;
+ALTER TABLE trace.anchor_head ENABLE ALWAYS TRIGGER stays;
+ALTER TABLE trace.head ENABLE ALWAYS TRIGGER stays;
+ALTER TABLE trace.head ENABLE ALWAYS TRIGGER only_forward;
+REVOKE UPDATE, DELETE, TRUNCATE ON trace.entry, trace.anchor, trace.anchor_head FROM {{owner}};
+
+-- Locks one chain of a court until the transaction ends: one that is free, else
+-- it waits for one by chance.
+-- +goose StatementBegin
+CREATE FUNCTION trace.take_head(of_court text) RETURNS trace.head LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shards CONSTANT int := 8;
+    any_shard CONSTANT int := floor(random() * shards);
+    taken trace.head;
+BEGIN
+    FOR attempt IN 1..2 LOOP
+        SELECT * INTO taken FROM trace.head WHERE court = of_court ORDER BY shard LIMIT 1 FOR UPDATE SKIP LOCKED;
+        IF FOUND THEN RETURN taken; END IF;
+        SELECT * INTO taken FROM trace.head WHERE court = of_court AND shard = any_shard::smallint FOR UPDATE;
+        IF FOUND THEN RETURN taken; END IF;
+        INSERT INTO trace.head SELECT of_court, n, 0, decode(repeat('00', 32), 'hex')
+            FROM generate_series(0, shards - 1) AS n ON CONFLICT DO NOTHING;
+    END LOOP;
+    RAISE EXCEPTION 'no chain of the court could be locked' USING ERRCODE = 'lock_not_available';
+END $$;
+-- +goose StatementEnd
+
+-- Appends entries. The hash is made here and not by the module, so that the
+-- module cannot write a wrong one. docs/trace.md describes what is hashed;
+-- modules/trace/chain makes the same to verify it.
+-- +goose StatementBegin
+CREATE FUNCTION trace.append(entries jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    e record;
+    h trace.head;
+    held boolean := false;
+    now_is timestamptz;
+    new_id uuid;
+    pairs text;
+    digest bytea;
+BEGIN
+    IF jsonb_array_length(entries) NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION 'one to a thousand entries are appended at once' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- In the order of courts, so that no two transactions wait for each other.
+    FOR e IN
+        SELECT coalesce(court, '') COLLATE "C" AS court, coalesce(person, '') AS person, coalesce(session, '') AS session,
+            coalesce(role, '') AS role, coalesce("roleCourt", '') AS role_court, coalesce("for", '') AS delegated_for,
+            coalesce("from", '') AS client, coalesce(action, '') AS action, coalesce(outcome, '') AS outcome,
+            coalesce("objectKind", '') AS object_kind, coalesce("objectId", '') AS object_id,
+            nullif("case", '')::uuid AS case_id, coalesce(reason, '') AS reason, coalesce(details, '{}') AS details
+        FROM ROWS FROM (jsonb_to_recordset(entries) AS (court text, person text, session text, role text, "roleCourt" text,
+            "for" text, "from" text, action text, outcome text, "objectKind" text, "objectId" text, "case" text,
+            reason text, details jsonb)) WITH ORDINALITY
+        ORDER BY 1, ordinality
+    LOOP
+        IF NOT held OR e.court <> h.court THEN
+            IF held THEN
+                UPDATE trace.head SET seq = h.seq, hash = h.hash WHERE court = h.court AND shard = h.shard;
+            END IF;
+            h := trace.take_head(e.court);
+            held := true;
+        END IF;
+        pairs := '';
+        IF e.details <> '{}' THEN
+            IF EXISTS (SELECT FROM jsonb_each(e.details) WHERE jsonb_typeof(value) <> 'string') THEN
+                RAISE EXCEPTION 'details may hold texts only' USING ERRCODE = 'invalid_parameter_value';
+            END IF;
+            SELECT string_agg(concat(octet_length(key), ':', key, ',', octet_length(value), ':', value, ','), '' ORDER BY key COLLATE "C")
+                INTO pairs FROM jsonb_each_text(e.details);
+        END IF;
+        h.seq := h.seq + 1;
+        now_is := clock_timestamp();
+        new_id := gen_random_uuid();
+        digest := sha256(convert_to(concat('22:ejustice-trace-entry-1,36:', new_id, ',',
+            octet_length(e.person), ':', e.person, ',', octet_length(e.session), ':', e.session, ',',
+            octet_length(e.role), ':', e.role, ',', octet_length(e.role_court), ':', e.role_court, ',',
+            octet_length(e.delegated_for), ':', e.delegated_for, ',', octet_length(e.client), ':', e.client, ',',
+            octet_length(e.action), ':', e.action, ',', octet_length(e.outcome), ':', e.outcome, ',',
+            octet_length(e.object_kind), ':', e.object_kind, ',', octet_length(e.object_id), ':', e.object_id, ',',
+            octet_length(coalesce(e.case_id::text, '')), ':', e.case_id, ',', octet_length(e.reason), ':', e.reason, ',',
+            octet_length(pairs), ':', pairs, ','), 'UTF8'));
+        h.hash := sha256(convert_to(concat('21:ejustice-trace-link-1,64:', encode(h.hash, 'hex'), ',',
+            octet_length(h.court), ':', h.court, ',', octet_length(h.shard::text), ':', h.shard, ',',
+            octet_length(h.seq::text), ':', h.seq, ',27:', to_char(now_is AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ',64:',
+            encode(digest, 'hex'), ','), 'UTF8'));
+        INSERT INTO trace.entry VALUES (h.court, h.shard, h.seq, new_id, now_is, e.person, e.session, e.role, e.role_court,
+            e.delegated_for, e.client, e.action, e.outcome, e.object_kind, e.object_id, e.case_id, e.reason, e.details, h.hash);
+    END LOOP;
+    UPDATE trace.head SET seq = h.seq, hash = h.hash WHERE court = h.court AND shard = h.shard;
+END $$;
+-- +goose StatementEnd
+
+-- Appends an anchor that follows the newest. The heads must be of entries that
+-- are there; the signature is checked by whoever verifies.
+-- +goose StatementBegin
+CREATE FUNCTION trace.append_anchor(a jsonb, signature bytea) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    newest trace.anchor;
+    this trace.anchor;
+    moved bigint;
+BEGIN
+    SELECT * INTO newest FROM trace.anchor ORDER BY number DESC LIMIT 1;
+    this.number := a->>'number';
+    this.at := a->>'at';
+    this.previous := decode(a->>'previous', 'hex');
+    this.root := decode(a->>'root', 'hex');
+    this.chains := a->>'chains';
+    IF this.number <> coalesce(newest.number, 0) + 1 OR this.previous <> coalesce(newest.hash, decode(repeat('00', 32), 'hex')) THEN
+        RAISE EXCEPTION 'another anchor was made meanwhile' USING ERRCODE = 'serialization_failure';
+    END IF;
+    this.hash := sha256(convert_to(concat('23:ejustice-trace-anchor-1,', octet_length(this.number::text), ':', this.number, ',27:',
+        to_char(this.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ',64:', encode(this.previous, 'hex'), ',64:',
+        encode(this.root, 'hex'), ',', octet_length(this.chains::text), ':', this.chains, ','), 'UTF8'));
+    INSERT INTO trace.anchor VALUES (this.number, this.at, this.previous, this.root, this.chains, a->>'keyId', signature, this.hash);
+    INSERT INTO trace.anchor_head (court, shard, number, seq, hash)
+        SELECT h.court, h.shard, this.number, h.seq, decode(h.hash, 'hex')
+        FROM jsonb_to_recordset(a->'heads') AS h (court text, shard smallint, seq bigint, hash text)
+        JOIN trace.entry e ON e.court = h.court AND e.shard = h.shard AND e.seq = h.seq AND e.hash = decode(h.hash, 'hex');
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF moved = 0 OR moved <> jsonb_array_length(a->'heads') THEN
+        RAISE EXCEPTION 'an anchor covers entries that are there' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END $$;
+-- +goose StatementEnd
+
+-- Reading, for the module. Who may see what is decided by the module.
+-- +goose StatementBegin
+CREATE FUNCTION trace.chains(OUT court text, OUT shard smallint, OUT seq bigint, OUT hash bytea, OUT last bigint)
+    RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT h.court, h.shard, h.seq, h.hash, coalesce((SELECT max(e.seq) FROM trace.entry e WHERE e.court = h.court AND e.shard = h.shard), 0)
+    FROM trace.head h ORDER BY h.court, h.shard
+$$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION trace.links(of_court text, of_shard int, after bigint, through bigint, size int)
+    RETURNS SETOF trace.entry LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM trace.entry WHERE court = of_court AND shard = of_shard::smallint AND seq > after AND seq <= through ORDER BY seq LIMIT size
+$$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION trace.anchors(after bigint, size int)
+    RETURNS SETOF trace.anchor LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM trace.anchor WHERE number > after ORDER BY number LIMIT size
+$$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION trace.anchor_heads(after bigint, through bigint)
+    RETURNS SETOF trace.anchor_head LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM trace.anchor_head WHERE number > after AND number <= through ORDER BY number, court, shard
+$$;
+-- +goose StatementEnd
+-- The newest head that an anchor up to a number knows, of each chain.
+-- +goose StatementBegin
+CREATE FUNCTION trace.heads_as_of(up_to bigint)
+    RETURNS SETOF trace.anchor_head LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE chain AS ( -- each once, from one entry of the index to the next
+        (SELECT court, shard FROM trace.anchor_head ORDER BY court, shard LIMIT 1)
+        UNION ALL
+        SELECT following.* FROM chain c CROSS JOIN LATERAL (
+            SELECT a.court, a.shard FROM trace.anchor_head a WHERE (a.court, a.shard) > (c.court, c.shard)
+            ORDER BY a.court, a.shard LIMIT 1) following
+    )
+    SELECT newest.* FROM chain c CROSS JOIN LATERAL (
+        SELECT * FROM trace.anchor_head a WHERE a.court = c.court AND a.shard = c.shard AND a.number <= up_to
+        ORDER BY a.number DESC LIMIT 1) newest
+$$;
+-- +goose StatementEnd
+-- The newest anchor; 0 if there is none.
+-- +goose StatementBegin
+CREATE FUNCTION trace.newest_anchor()
+    RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(number), 0) FROM trace.anchor
+$$;
+-- +goose StatementEnd
+-- The last anchor before a moment, or the first from it on; 0 if there is none.
+-- +goose StatementBegin
+CREATE FUNCTION trace.anchor_near(moment timestamptz, before boolean)
+    RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(CASE WHEN before THEN (SELECT number FROM trace.anchor WHERE at < moment ORDER BY at DESC LIMIT 1)
+        ELSE (SELECT number FROM trace.anchor WHERE at >= moment ORDER BY at LIMIT 1) END, 0)
+$$;
+-- +goose StatementEnd
+-- Where the entries of a case are.
+-- +goose StatementBegin
+CREATE FUNCTION trace.chains_of_case(of_case uuid, OUT court text, OUT shard smallint, OUT first timestamptz, OUT last timestamptz)
+    RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.court, e.shard, min(e.at), max(e.at) FROM trace.entry e WHERE e.case_id = of_case GROUP BY e.court, e.shard
+$$;
+-- +goose StatementEnd
+-- Entries, newest first. The statement is made of the conditions that are asked
+-- for only, so that it is planned for them; values never enter its text.
+-- +goose StatementBegin
+CREATE FUNCTION trace.find(f jsonb, size int)
+    RETURNS SETOF trace.entry LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    statement text := 'SELECT * FROM trace.entry WHERE true';
+BEGIN
+    IF f ? 'person' THEN statement := statement || ' AND person = ($1->>''person'')'; END IF;
+    IF f ? 'case' THEN statement := statement || ' AND case_id = ($1->>''case'')::uuid'; END IF;
+    IF f ? 'courts' THEN statement := statement || ' AND court = ANY (ARRAY(SELECT jsonb_array_elements_text($1->''courts'')))'; END IF;
+    IF f ? 'action' THEN statement := statement || ' AND action = ($1->>''action'')'; END IF;
+    IF f->>'outcome' = 'refused' THEN statement := statement || ' AND outcome = ''refused'''; END IF;
+    IF f->>'outcome' = 'allowed' THEN statement := statement || ' AND outcome = ''allowed'''; END IF;
+    IF f ? 'from' THEN statement := statement || ' AND at >= ($1->>''from'')::timestamptz'; END IF;
+    IF f ? 'to' THEN statement := statement || ' AND at < ($1->>''to'')::timestamptz'; END IF;
+    IF f ? 'at' THEN statement := statement || ' AND (at, id) < (($1->>''at'')::timestamptz, ($1->>''id'')::uuid)'; END IF;
+    RETURN QUERY EXECUTE statement || ' ORDER BY at DESC, id DESC LIMIT $2' USING f, size;
+END $$;
+-- +goose StatementEnd
+-- Gives a pass to one replica at a time: false if another has begun it within
+-- the pause.
+-- +goose StatementBegin
+CREATE FUNCTION trace.begin_pass(of_pass text, pause interval, OUT begun boolean, OUT number bigint, OUT hash bytea)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE trace.progress p SET begun = clock_timestamp() WHERE p.pass = of_pass AND p.begun <= clock_timestamp() - pause
+        RETURNING p.number, p.hash INTO number, hash;
+    begun := FOUND;
+END $$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION trace.end_pass(of_pass text, at_number bigint, at_hash bytea)
+    RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE trace.progress SET number = at_number, hash = at_hash WHERE pass = of_pass
+$$;
+-- +goose StatementEnd
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA trace FROM PUBLIC;
+REVOKE ALL ON SCHEMA trace FROM PUBLIC;
+GRANT USAGE ON SCHEMA trace TO {{module}};
+GRANT EXECUTE ON FUNCTION trace.append(jsonb), trace.append_anchor(jsonb, bytea), trace.chains(), trace.links(text, int, bigint, bigint, int),
+    trace.anchors(bigint, int), trace.anchor_heads(bigint, bigint), trace.heads_as_of(bigint), trace.newest_anchor(), trace.anchor_near(timestamptz, boolean),
+    trace.chains_of_case(uuid), trace.find(jsonb, int), trace.begin_pass(text, interval), trace.end_pass(text, bigint, bytea) TO {{module}};
+
+RESET ROLE;
