@@ -16,6 +16,7 @@ import (
 
 	"ejustice.dev/operator/modules/casemanagement"
 	"ejustice.dev/operator/modules/kit"
+	"ejustice.dev/operator/modules/trace"
 
 	_ "golang.org/x/crypto/x509roots/fallback" // nor certificate authorities, for an external database
 )
@@ -38,7 +39,7 @@ func main() {
 }
 
 func migrate(ctx context.Context, log *slog.Logger) error {
-	return kit.RunMigration(ctx, casemanagement.Files(), os.Getenv, log)
+	return kit.RunMigration(ctx, os.Getenv, log, casemanagement.Migrate)
 }
 
 func run(ctx context.Context, log *slog.Logger) error {
@@ -74,6 +75,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 	router.UseVault(vault)
 	go keys.Keep(ctx)
 	go app.Tidy(ctx, log)
+	go app.KeepTrace(ctx, trace.VaultSigner{Vault: vault, Mount: env.Vault.Mount, Key: env.Vault.Name + ".trace"}, log)
 	return kit.Server{
 		Listener: requests,
 		Health:   health,

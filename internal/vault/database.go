@@ -185,8 +185,10 @@ func (c *Client) Rotate(ctx context.Context, t Tenant, server Server) error {
 		return err
 	}
 	for _, module := range t.Modules {
-		if _, err := c.write(ctx, Mount(t.Name)+"/transit/keys/"+module+"/rotate", nil); err != nil {
-			return err
+		for _, key := range []string{module, SigningKey(module)} {
+			if _, err := c.write(ctx, Mount(t.Name)+"/transit/keys/"+key+"/rotate", nil); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

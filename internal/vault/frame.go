@@ -75,6 +75,9 @@ func MigrationRoleFor(tenant, module string) string { return RoleFor(tenant, Mig
 // to date. No module's name holds a dot.
 func Migration(module string) string { return module + ".migrate" }
 
+// SigningKey names the key with which a module's trace is signed. No module's name holds a dot.
+func SigningKey(module string) string { return module + ".trace" }
+
 // Change is one thing that Vault lacks.
 type Change struct {
 	// What it is, for people and logs.
@@ -187,24 +190,29 @@ func (c *Client) authority(ctx context.Context, t Tenant, mounted map[string]boo
 	}}}, nil
 }
 
-// keys makes the key of each module that never had one.
+// keys makes the keys of each module that never had one. One that is gone is not made anew if
+// documents were encrypted with it. The other, with which the trace of who did what is signed, is:
+// what the lost one signed is then found to be unproven, which is the truth.
 func (c *Client) keys(ctx context.Context, t Tenant) ([]Change, error) {
 	var changes []Change
 	for _, module := range t.Modules {
-		path := Mount(t.Name) + "/transit/keys/" + module
-		have, err := c.read(ctx, path)
-		if err != nil && !absent(err) {
-			return nil, err
-		}
-		switch {
-		case have == nil && slices.Contains(t.Keys, module):
-			return nil, &Error{Reason: "KeyMissing", Person: true, Message: fmt.Sprintf(
-				"the key that decrypts the documents of %s is gone from Vault (%s); it is not made anew, because that would not decrypt them: restore Vault from its backup", module, path)}
-		case have == nil:
-			changes = append(changes, Change{"making the key of " + module, func(ctx context.Context) error {
-				_, err := c.write(ctx, path, map[string]any{"type": "aes256-gcm96", "auto_rotate_period": int(keyRotation.Seconds())})
-				return err
-			}})
+		for _, key := range []struct{ name, kind string }{{module, "aes256-gcm96"}, {SigningKey(module), "ed25519"}} {
+			path := Mount(t.Name) + "/transit/keys/" + key.name
+			have, err := c.read(ctx, path)
+			if err != nil && !absent(err) {
+				return nil, err
+			}
+			switch {
+			case have != nil:
+			case key.name == module && slices.Contains(t.Keys, module):
+				return nil, &Error{Reason: "KeyMissing", Person: true, Message: fmt.Sprintf(
+					"the key that decrypts the documents of %s is gone from Vault (%s); it is not made anew, because that would not decrypt them: restore Vault from its backup", module, path)}
+			default:
+				changes = append(changes, Change{"making the key " + key.name, func(ctx context.Context) error {
+					_, err := c.write(ctx, path, map[string]any{"type": key.kind, "auto_rotate_period": int(keyRotation.Seconds())})
+					return err
+				}})
+			}
 		}
 	}
 	return changes, nil
@@ -268,8 +276,8 @@ func (c *Client) access(t Tenant, who signIn, policy string) []entry {
 	}
 }
 
-// modulePolicy lets a module have its own credentials and use its own key. It cannot make,
-// rotate or destroy the key.
+// modulePolicy lets a module have its own credentials and use its own keys. It cannot make,
+// rotate or destroy them.
 func modulePolicy(tenant, module string) string {
 	mount := Mount(tenant)
 	return strings.Join([]string{
@@ -278,6 +286,8 @@ func modulePolicy(tenant, module string) string {
 		allow(mount+"/transit/decrypt/"+module, "update"),
 		allow(mount+"/transit/rewrap/"+module, "update"),
 		allow(mount+"/transit/datakey/plaintext/"+module, "update"),
+		allow(mount+"/transit/sign/"+SigningKey(module), "update"),
+		allow(mount+"/transit/keys/"+SigningKey(module), "read"),
 		allow(mount+"/kv/data/"+module+"/*", "read"),
 		allow("auth/token/renew-self", "update"),
 		allow("auth/token/revoke-self", "update"),

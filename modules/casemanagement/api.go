@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ejustice.dev/operator/modules/kit"
+	"ejustice.dev/operator/modules/trace"
 )
 
 func (a *App) openAPI(w http.ResponseWriter, _ *http.Request) error {
@@ -44,7 +45,7 @@ func (a *App) listCases(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	items, next, err := findCases(r.Context(), a.pool, query)
+	items, next, err := a.find(r, query)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,30 @@ func (a *App) caseOf(r *http.Request) (Case, error) {
 	if err != nil {
 		return Case{}, err
 	}
-	return readCase(r.Context(), a.pool, id)
+	var c Case
+	err = a.seen(r, actionRead, id, func(ctx context.Context, db querier) ([]trace.Entry, error) {
+		c, err = readCase(ctx, db, id)
+		return []trace.Entry{act(r, actionRead, c.CourtCode, id)}, err
+	})
+	return c, err
+}
+
+// find lists cases. That somebody asked and each case that is shown is recorded.
+func (a *App) find(r *http.Request, query Query) (found []Summary, next position, err error) {
+	err = a.seen(r, actionList, uuid.Nil, func(ctx context.Context, db querier) ([]trace.Entry, error) {
+		found, next, err = findCases(ctx, db, query)
+		if err != nil {
+			return nil, err
+		}
+		list := act(r, actionList, "", uuid.Nil)
+		list.ObjectKind, list.ObjectID = kindList, ""
+		entries := []trace.Entry{list}
+		for _, c := range found {
+			entries = append(entries, act(r, actionList, c.CourtCode, c.ID))
+		}
+		return entries, nil
+	})
+	return found, next, err
 }
 
 // pathID reads an id in the address. Text that is no id names nothing.
@@ -102,6 +126,9 @@ func (a *App) createCase(w http.ResponseWriter, r *http.Request) error {
 	result, err := once(r.Context(), a.pool, attempt, now, func(tx pgx.Tx) (answer, error) {
 		c, err := fileCase(r.Context(), tx, a.settings, a.keys.Own(), filing, now)
 		if err != nil {
+			return answer{}, err
+		}
+		if err := trace.Append(r.Context(), tx, filed(r, c)...); err != nil {
 			return answer{}, err
 		}
 		return newAnswer(http.StatusCreated, casePath(c.ID), c)
@@ -169,7 +196,13 @@ func (a *App) createRegistration(w http.ResponseWriter, r *http.Request) error {
 			return answer{}, err
 		}
 		if !created {
+			if err := trace.Append(r.Context(), tx, act(r, actionRead, c.CourtCode, id)); err != nil {
+				return answer{}, err
+			}
 			return newAnswer(http.StatusOK, "", c)
+		}
+		if err := trace.Append(r.Context(), tx, act(r, actionRegister, c.CourtCode, id)); err != nil {
+			return answer{}, err
 		}
 		return newAnswer(http.StatusCreated, casePath(id), c)
 	})
@@ -212,7 +245,16 @@ func (a *App) getDocument(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	document, err := readDocument(r.Context(), a.pool, caseID, id)
+	action := actionReadDoc
+	if r.Method == http.MethodHead {
+		action = actionDescribe
+	}
+	var document Document
+	err = a.seen(r, action, caseID, func(ctx context.Context, db querier) ([]trace.Entry, error) {
+		var court string
+		document, court, err = readDocument(ctx, db, caseID, id)
+		return []trace.Entry{actOnDocument(r, action, court, caseID, document)}, err
+	})
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"time"
 
@@ -13,13 +12,11 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"ejustice.dev/operator/modules/kit"
+	"ejustice.dev/operator/modules/trace"
 )
 
 //go:embed migrations grants.sql locales templates openapi.json
 var files embed.FS
-
-// Files hold, among others, the module's schema.
-func Files() fs.FS { return files }
 
 // App is the module's application.
 type App struct {
@@ -27,6 +24,7 @@ type App struct {
 	pool     *pgxpool.Pool
 	keys     *kit.Keyring
 	schema   kit.Schema
+	trace    traceState
 	pages    *kit.Pages
 	now      func() time.Time
 	// bodies bounds the memory that filings under way may use together.
@@ -63,6 +61,7 @@ func NewApp(settings *Settings, pool *pgxpool.Pool, keys *kit.Keyring, now func(
 func (a *App) Router(log *slog.Logger) *kit.Router {
 	router := kit.NewRouter(log, a.pages, kit.Check{Name: "the database", Run: a.pool.Ping})
 	router.WatchPool(a.pool)
+	a.trace.watch(router)
 	router.API("GET /openapi.json", a.openAPI)
 	router.API("GET /api/v1/courts", a.listCourts)
 	router.API("GET /api/v1/cases", a.listCases)
@@ -75,10 +74,13 @@ func (a *App) Router(log *slog.Logger) *kit.Router {
 	return router
 }
 
-// Prepare makes sure that the database has this version's schema and gets the
-// keys of its documents.
+// Prepare makes sure that the database has this version's schema and a trace that
+// the module cannot change, and gets the keys of its documents.
 func (a *App) Prepare(ctx context.Context) error {
 	if err := a.schema.Check(ctx, a.pool); err != nil {
+		return err
+	}
+	if err := trace.Ready(ctx, a.pool); err != nil {
 		return err
 	}
 	return a.keys.Prepare(ctx)

@@ -79,11 +79,7 @@ func openPool(t testing.TB, db kit.Database, credentials kit.Credentials) *pgxpo
 
 // migrate does what "casemanagement migrate" does.
 func migrate(owner *pgxpool.Pool, db kit.Database) error {
-	schema, err := kit.ReadSchema(Files())
-	if err != nil {
-		return err
-	}
-	return schema.Migrate(context.Background(), owner, pgtest.RuntimeRole(db))
+	return Migrate(context.Background(), owner, pgtest.RuntimeRole(db))
 }
 
 // testKeys wraps nothing, for tests of other things.

@@ -238,7 +238,7 @@ func TestReadingGoesOnWhenADocumentIsEncrypted(t *testing.T) {
 		}
 		return got.Write(p)
 	})
-	document, err := readDocument(context.Background(), s.pool, c.ID, c.Documents[0].ID)
+	document, _, err := readDocument(context.Background(), s.pool, c.ID, c.Documents[0].ID)
 	if err != nil {
 		t.Fatal(err)
 	}

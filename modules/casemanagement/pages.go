@@ -32,7 +32,7 @@ func (a *App) listPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, next, err := findCases(r.Context(), a.pool, query)
+	found, next, err := a.find(r, query)
 	if err != nil {
 		return err
 	}

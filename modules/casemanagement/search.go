@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ejustice.dev/operator/modules/kit"
 )
@@ -107,10 +106,10 @@ func parseQuery(values url.Values, settings *Settings) (Query, error) {
 
 // findCases lists cases, newest first, and where the next page begins; the
 // zero position means that there is none.
-func findCases(ctx context.Context, pool *pgxpool.Pool, q Query) ([]Summary, position, error) {
+func findCases(ctx context.Context, db querier, q Query) ([]Summary, position, error) {
 	where, args := q.conditions()
 	args = append(args, q.Limit+1)
-	rows, _ := pool.Query(ctx, fmt.Sprintf(`SELECT %s FROM case_file WHERE %s ORDER BY received_at DESC, id DESC LIMIT $%d`,
+	rows, _ := db.Query(ctx, fmt.Sprintf(`SELECT %s FROM case_file WHERE %s ORDER BY received_at DESC, id DESC LIMIT $%d`,
 		summaryColumns, where, len(args)), args...)
 	found, err := pgx.CollectRows(rows, scanSummary)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ejustice.dev/operator/modules/kit"
 )
@@ -187,12 +186,12 @@ func registerCase(ctx context.Context, tx pgx.Tx, settings *Settings, id uuid.UU
 }
 
 // readCase reads a whole case file.
-func readCase(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (Case, error) {
+func readCase(ctx context.Context, db querier, id uuid.UUID) (Case, error) {
 	batch := &pgx.Batch{}
 	batch.Queue(`SELECT `+summaryColumns+` FROM case_file WHERE id = $1`, id)
 	batch.Queue(`SELECT role, kind, name, latin_name, represented_by FROM party WHERE case_id = $1 ORDER BY position`, id)
 	batch.Queue(`SELECT id, name, media_type, size, encode(sha256, 'hex') FROM document WHERE case_id = $1 ORDER BY position`, id)
-	results := pool.SendBatch(ctx, batch)
+	results := db.SendBatch(ctx, batch)
 	defer results.Close()
 
 	var c Case
@@ -216,15 +215,16 @@ func readCase(ctx context.Context, pool *pgxpool.Pool, id uuid.UUID) (Case, erro
 	return c, nil
 }
 
-// readDocument describes one document of one case.
-func readDocument(ctx context.Context, pool *pgxpool.Pool, caseID, id uuid.UUID) (Document, error) {
-	rows, _ := pool.Query(ctx, `SELECT id, name, media_type, size, encode(sha256, 'hex') FROM document WHERE case_id = $1 AND id = $2`, caseID, id)
-	document, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Document])
+// readDocument describes one document of one case, and says whose court's it is.
+func readDocument(ctx context.Context, db querier, caseID, id uuid.UUID) (d Document, court string, err error) {
+	err = db.QueryRow(ctx, `SELECT d.id, d.name, d.media_type, d.size, encode(d.sha256, 'hex'), c.court_code
+		FROM document d JOIN case_file c ON c.id = d.case_id WHERE d.case_id = $1 AND d.id = $2`, caseID, id).
+		Scan(&d.ID, &d.Name, &d.MediaType, &d.Size, &d.SHA256, &court)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Document{}, kit.NotFound()
+		return Document{}, "", kit.NotFound()
 	}
 	if err != nil {
-		return Document{}, fmt.Errorf("read document: %w", err)
+		return Document{}, "", fmt.Errorf("read document: %w", err)
 	}
-	return document, nil
+	return d, court, nil
 }

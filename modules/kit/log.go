@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"regexp"
+	"strings"
 )
 
 // NewLogger writes one JSON object a line. Nothing personal goes into it:
@@ -30,6 +32,21 @@ func withRequestID(w http.ResponseWriter, r *http.Request) *http.Request {
 	}
 	w.Header().Set("X-Request-Id", id)
 	return r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+}
+
+// ClientAddress is whence a request came, in the words of the caller, who is one
+// of those that the module lets in: the last address that it was forwarded for. It
+// is not valid when there is none.
+func ClientAddress(r *http.Request) netip.Addr {
+	said := r.Header.Get("X-Forwarded-For")
+	if i := strings.LastIndexByte(said, ','); i >= 0 {
+		said = said[i+1:]
+	}
+	address, err := netip.ParseAddr(strings.TrimSpace(said))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address.Unmap()
 }
 
 // RequestID is the id of the request that ctx belongs to.

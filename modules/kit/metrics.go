@@ -49,6 +49,12 @@ func (router *Router) WatchPool(pool *pgxpool.Pool) {
 	)
 }
 
+// Watch measures something of the module's own each time that the metrics are
+// asked for.
+func (router *Router) Watch(name, help string, read func() float64) {
+	router.metrics.registry.MustRegister(gauge(name, help, nil, read))
+}
+
 // watchCertificate measures how long a certificate lasts. kind is "module" for
 // traffic inside the tenant and "public" for people's.
 func (m *metrics) watchCertificate(kind string, t *TLS) {

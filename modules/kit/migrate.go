@@ -114,14 +114,11 @@ func (s Schema) grant(ctx context.Context, pool *pgxpool.Pool, runtime string) e
 }
 
 // RunMigration is the whole of a process that brings a module's schema up to
-// date before the module starts. It tries again until it succeeds or ctx ends,
-// so that it may start before the database or Vault.
-func RunMigration(ctx context.Context, module fs.FS, get func(string) string, log *slog.Logger) error {
+// date before the module starts. It tries again until migrate succeeds or ctx
+// ends, so that it may start before the database or Vault. The pool connects as
+// the owner; runtime is the role that the module works in.
+func RunMigration(ctx context.Context, get func(string) string, log *slog.Logger, migrate func(ctx context.Context, pool *pgxpool.Pool, runtime string) error) error {
 	store, runtime, err := ReadMigrationEnv(get)
-	if err != nil {
-		return err
-	}
-	schema, err := ReadSchema(module)
 	if err != nil {
 		return err
 	}
@@ -132,7 +129,7 @@ func RunMigration(ctx context.Context, module fs.FS, get func(string) string, lo
 		return err
 	}
 	defer pool.Close()
-	return untilDone(ctx, log, "migration", func(ctx context.Context) error { return schema.Migrate(ctx, pool, runtime) })
+	return untilDone(ctx, log, "migration", func(ctx context.Context) error { return migrate(ctx, pool, runtime) })
 }
 
 // untilDone repeats what fails, with growing pauses, until it succeeds or ctx

@@ -138,7 +138,7 @@ func TestRunMigration(t *testing.T) {
 	buffer := &lockedBuffer{}
 	log := kit.NewLogger(buffer, "test")
 	run := func(ctx context.Context) error {
-		return kit.RunMigration(ctx, migrations, func(name string) string { return env[name] }, log)
+		return kit.RunMigration(ctx, func(name string) string { return env[name] }, log, readSchema(t, migrations).Migrate)
 	}
 	server.Seal(t)
 	done := make(chan error, 1)

@@ -85,6 +85,23 @@ func (v *Vault) transitBatch(ctx context.Context, operation string, wrapped []st
 }
 
 func (v *Vault) transit(ctx context.Context, operation string, body map[string]any) (map[string]any, error) {
+	return v.Write(ctx, v.settings.Mount+"/transit/"+operation+"/"+v.settings.Name, body)
+}
+
+// Read reads a path of Vault as the module, and Write writes one. They return the
+// data of the answer, or a *VaultError.
+func (v *Vault) Read(ctx context.Context, path string) (map[string]any, error) {
+	return v.call(func(client *api.Client) (*api.Secret, error) { return client.Logical().ReadWithContext(ctx, path) })
+}
+
+// Write is described at Read.
+func (v *Vault) Write(ctx context.Context, path string, body map[string]any) (map[string]any, error) {
+	return v.call(func(client *api.Client) (*api.Secret, error) {
+		return client.Logical().WriteWithContext(ctx, path, body)
+	})
+}
+
+func (v *Vault) call(do func(*api.Client) (*api.Secret, error)) (map[string]any, error) {
 	s := v.current()
 	if s == nil {
 		v.mu.Lock()
@@ -94,7 +111,7 @@ func (v *Vault) transit(ctx context.Context, operation string, body map[string]a
 		}
 		return nil, &VaultError{doing: signingIn, why: "not finished yet"}
 	}
-	answer, err := s.client.Logical().WriteWithContext(ctx, v.settings.Mount+"/transit/"+operation+"/"+v.settings.Name, body)
+	answer, err := do(s.client)
 	if err != nil || answer == nil {
 		var said *api.ResponseError
 		if errors.As(err, &said) && said.StatusCode == http.StatusForbidden {
