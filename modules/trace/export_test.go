@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"io/fs"
 	"iter"
@@ -258,9 +257,8 @@ func TestExportFails(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	f.fill(t, 1, "AAA")
-	deliberate := errors.New("deliberate")
 	for name, document := range map[string]trace.Document{
-		"cannot be opened": {ID: filed, Open: func(context.Context) (io.ReadCloser, error) { return nil, deliberate }},
+		"cannot be opened": {ID: filed, Open: func(context.Context) (io.ReadCloser, error) { return nil, errDeliberate }},
 		"climbs out":       {ID: "../../etc/passwd", Open: nil},
 	} {
 		one := func(yield func(trace.Document, error) bool) { yield(document, nil) }
