@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -63,7 +65,9 @@ func encode(entries []Entry) (string, error) {
 			return "", fmt.Errorf("append to the trace: entry %d: %w", i, err)
 		}
 	}
-	text, err := json.Marshal(entries)
+	sorted := slices.Clone(entries)
+	slices.SortStableFunc(sorted, func(a, b Entry) int { return strings.Compare(a.Court, b.Court) })
+	text, err := json.Marshal(sorted)
 	if err != nil {
 		return "", errors.New("append to the trace: an entry cannot be encoded")
 	}

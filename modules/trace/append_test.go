@@ -79,23 +79,70 @@ func TestAppendSeveral(t *testing.T) {
 func TestWhatIsRolledBackLeavesNoGap(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	deliberate := errors.New("deliberate")
 	for i := range 6 {
 		err := pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
 			if err := trace.Append(ctx, tx, entry("AAA"), entry("AAA")); err != nil {
 				return err
 			}
 			if i%2 == 0 {
-				return deliberate
+				return errDeliberate
 			}
 			return nil
 		})
-		if (i%2 == 0) != errors.Is(err, deliberate) {
+		if (i%2 == 0) != errors.Is(err, errDeliberate) {
 			t.Fatal(err)
 		}
 	}
 	f.holds(t, 6)
 }
+
+func TestSavepoints(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	err := pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
+		for i := range 4 {
+			err := pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error {
+				if err := trace.Append(ctx, inner, entry("AAA"), entry("BBB")); err != nil {
+					return err
+				}
+				if i%2 == 1 {
+					return errDeliberate
+				}
+				return nil
+			})
+			if err != nil && !errors.Is(err, errDeliberate) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.holds(t, 4)
+}
+
+// A stricter transaction does not get a wrong chain, but an error that asks to try
+// again.
+func TestStricterTransaction(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.fill(t, 1, "AAA")
+	err := pgx.BeginTxFunc(ctx, f.pool, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT 1`); err != nil {
+			return err
+		}
+		f.fill(t, 1, "AAA")
+		return trace.Append(ctx, tx, entry("AAA"))
+	})
+	var answer *pgconn.PgError
+	if !errors.As(err, &answer) || answer.Code != "40001" {
+		t.Errorf("error %v", err)
+	}
+	f.holds(t, 2)
+}
+
+var errDeliberate = errors.New("deliberate")
 
 // If the trace cannot be written, what it would record does not happen.
 func TestActFailsWithTheTrace(t *testing.T) {

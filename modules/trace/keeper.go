@@ -48,7 +48,8 @@ type Finding struct {
 	// Report of a verification; empty for Anchoring. Whoever keeps its Position
 	// outside the database can tell later whether the trace was cut off.
 	Report chain.Report
-	// Err says that it could not be done. The trace may still hold.
+	// Err says that it could not be done, or that the trace is not guarded as it
+	// should be. It may still hold.
 	Err error
 }
 
@@ -108,6 +109,9 @@ func (k *Keeper) Pass(ctx context.Context, pass string) *Finding {
 	copy(after.Hash[:], hash)
 	finding := &Finding{Pass: pass}
 	finding.Report, finding.Err = k.verify(ctx, pass, after)
+	if finding.Err == nil {
+		finding.Err = Ready(ctx, k.DB) // guards that are off today are tomorrow's break
+	}
 	return finding
 }
 

@@ -239,3 +239,42 @@ func TestKeeperRuns(t *testing.T) {
 	stop()
 	<-ended
 }
+
+// Guards that somebody has switched off are reported, even before anything was
+// changed.
+func TestGuardsAreWatched(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	k := f.keeper()
+	f.fill(t, 1, "AAA")
+	pass(t, k, trace.Recent)
+	if _, err := f.admin.Exec(ctx, `ALTER TABLE trace.entry DISABLE TRIGGER stays`); err != nil {
+		t.Fatal(err)
+	}
+	if finding := k.Pass(ctx, trace.Recent); finding.Err == nil || !finding.Report.OK() || !strings.Contains(finding.Err.Error(), "switched off") {
+		t.Errorf("%+v", finding)
+	}
+}
+
+// However many anchors are held in memory at once, the result is the same.
+func TestWindows(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	for range 5 {
+		f.fill(t, 2, "AAA", "BBB")
+		f.anchor(t)
+	}
+	f.fill(t, 1, "CCC")
+	keys, _ := f.key.PublicKeys(ctx)
+	for _, broken := range []bool{false, true} {
+		if broken {
+			f.exec(t, `UPDATE trace.entry SET reason = 'x' WHERE court = 'BBB' AND seq = 6`)
+		}
+		for _, window := range []int{0, 1, 2, 1000} {
+			report, err := chain.Verify(ctx, trace.Live{DB: f.pool}, keys, chain.Options{Window: window})
+			if err != nil || report.OK() == broken || broken && (len(report.Breaks) != 1 || report.Breaks[0].Seq != 6) || !broken && report.Links != 21 || report.Anchors != 5 {
+				t.Errorf("window %d: %+v, error %v", window, report, err)
+			}
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,16 +154,18 @@ func (f *fixture) verifyExport(t testing.TB, archive []byte, known ...chain.Ref)
 	return report
 }
 
-// exec runs a superuser's statement with the guards out of the way.
+// exec runs a superuser's statements with the guards out of the way, and then
+// covers the tracks.
 func (f *fixture) exec(t testing.TB, statements ...string) {
 	t.Helper()
-	err := pgx.BeginFunc(ctx, f.admin, func(tx pgx.Tx) error {
-		for _, table := range []string{"entry", "anchor", "anchor_head", "head"} {
-			statements = append([]string{"ALTER TABLE trace." + table + " DISABLE TRIGGER ALL"}, statements...)
-		}
-		_, err := tx.Exec(ctx, strings.Join(statements, ";"))
-		return err
-	})
+	var off, on []string
+	for _, table := range []string{"entry", "anchor", "anchor_head", "head"} {
+		off = append(off, "ALTER TABLE trace."+table+" DISABLE TRIGGER ALL")
+		on = append(on, "ALTER TABLE trace."+table+" ENABLE ALWAYS TRIGGER stays")
+	}
+	on = append(on, "ALTER TABLE trace.head ENABLE ALWAYS TRIGGER only_forward")
+	all := strings.Join(slices.Concat(off, statements, on), ";")
+	err := pgx.BeginFunc(ctx, f.admin, func(tx pgx.Tx) error { _, err := tx.Exec(ctx, all); return err })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,8 @@ CREATE TABLE trace.entry (
     object_id     text COLLATE "C" NOT NULL CHECK (octet_length(object_id) <= 128),
     case_id       uuid,
     reason        text COLLATE "C" NOT NULL CHECK (octet_length(reason) <= 2000),
-    details       jsonb            NOT NULL CHECK (jsonb_typeof(details) = 'object' AND octet_length(details::text) <= 4096),
+    details       jsonb            NOT NULL CHECK (jsonb_typeof(details) = 'object' AND octet_length(details::text) <= 8192
+        AND NOT jsonb_path_exists(details, '$.* ? (@.type() != "string")')), -- flat
     hash          bytea            NOT NULL CHECK (octet_length(hash) = 32),
     PRIMARY KEY (court, shard, seq)
 );
@@ -118,9 +119,10 @@ ALTER TABLE trace.head ENABLE ALWAYS TRIGGER only_forward;
 REVOKE UPDATE, DELETE, TRUNCATE ON trace.entry, trace.anchor, trace.anchor_head FROM {{owner}};
 
 -- Locks one chain of a court until the transaction ends: one that is free, else
--- it waits for one by chance.
+-- it waits for one by chance. Only append calls it, so it has append's search_path:
+-- to set it again would take half as long as all the rest.
 -- +goose StatementBegin
-CREATE FUNCTION trace.take_head(of_court text) RETURNS trace.head LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION trace.take_head(of_court text) RETURNS trace.head LANGUAGE plpgsql AS $$
 DECLARE
     shards CONSTANT int := 8;
     any_shard CONSTANT int := floor(random() * shards);
@@ -138,67 +140,54 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Appends entries. The hash is made here and not by the module, so that the
--- module cannot write a wrong one. docs/trace.md describes what is hashed;
--- modules/trace/chain makes the same to verify it.
+-- Appends entries, in the order of their courts (Append sorts them), so that no two
+-- transactions wait for each other. The hash is made here and not by the module,
+-- so that the module cannot write a wrong one. docs/trace.md describes what is
+-- hashed; modules/trace/chain makes the same to verify it.
 -- +goose StatementBegin
 CREATE FUNCTION trace.append(entries jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    e record;
+    e jsonb;
     h trace.head;
-    held boolean := false;
-    now_is timestamptz;
-    new_id uuid;
-    pairs text;
-    digest bytea;
 BEGIN
     IF jsonb_array_length(entries) NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION 'one to a thousand entries are appended at once' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    -- In the order of courts, so that no two transactions wait for each other.
-    FOR e IN
-        SELECT coalesce(court, '') COLLATE "C" AS court, coalesce(person, '') AS person, coalesce(session, '') AS session,
-            coalesce(role, '') AS role, coalesce("roleCourt", '') AS role_court, coalesce("for", '') AS delegated_for,
-            coalesce("from", '') AS client, coalesce(action, '') AS action, coalesce(outcome, '') AS outcome,
-            coalesce("objectKind", '') AS object_kind, coalesce("objectId", '') AS object_id,
-            nullif("case", '')::uuid AS case_id, coalesce(reason, '') AS reason, coalesce(details, '{}') AS details
-        FROM ROWS FROM (jsonb_to_recordset(entries) AS (court text, person text, session text, role text, "roleCourt" text,
-            "for" text, "from" text, action text, outcome text, "objectKind" text, "objectId" text, "case" text,
-            reason text, details jsonb)) WITH ORDINALITY
-        ORDER BY 1, ordinality
-    LOOP
-        IF NOT held OR e.court <> h.court THEN
-            IF held THEN
+    FOR i IN 0 .. jsonb_array_length(entries) - 1 LOOP
+        e := entries->i;
+        IF coalesce(e->>'court', '') IS DISTINCT FROM h.court THEN
+            IF i > 0 THEN
                 UPDATE trace.head SET seq = h.seq, hash = h.hash WHERE court = h.court AND shard = h.shard;
             END IF;
-            h := trace.take_head(e.court);
-            held := true;
-        END IF;
-        pairs := '';
-        IF e.details <> '{}' THEN
-            IF EXISTS (SELECT FROM jsonb_each(e.details) WHERE jsonb_typeof(value) <> 'string') THEN
-                RAISE EXCEPTION 'details may hold texts only' USING ERRCODE = 'invalid_parameter_value';
-            END IF;
-            SELECT string_agg(concat(octet_length(key), ':', key, ',', octet_length(value), ':', value, ','), '' ORDER BY key COLLATE "C")
-                INTO pairs FROM jsonb_each_text(e.details);
+            h := trace.take_head(coalesce(e->>'court', ''));
         END IF;
         h.seq := h.seq + 1;
-        now_is := clock_timestamp();
-        new_id := gen_random_uuid();
-        digest := sha256(convert_to(concat('22:ejustice-trace-entry-1,36:', new_id, ',',
-            octet_length(e.person), ':', e.person, ',', octet_length(e.session), ':', e.session, ',',
-            octet_length(e.role), ':', e.role, ',', octet_length(e.role_court), ':', e.role_court, ',',
-            octet_length(e.delegated_for), ':', e.delegated_for, ',', octet_length(e.client), ':', e.client, ',',
-            octet_length(e.action), ':', e.action, ',', octet_length(e.outcome), ':', e.outcome, ',',
-            octet_length(e.object_kind), ':', e.object_kind, ',', octet_length(e.object_id), ':', e.object_id, ',',
-            octet_length(coalesce(e.case_id::text, '')), ':', e.case_id, ',', octet_length(e.reason), ':', e.reason, ',',
-            octet_length(pairs), ':', pairs, ','), 'UTF8'));
-        h.hash := sha256(convert_to(concat('21:ejustice-trace-link-1,64:', encode(h.hash, 'hex'), ',',
-            octet_length(h.court), ':', h.court, ',', octet_length(h.shard::text), ':', h.shard, ',',
-            octet_length(h.seq::text), ':', h.seq, ',27:', to_char(now_is AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ',64:',
-            encode(digest, 'hex'), ','), 'UTF8'));
-        INSERT INTO trace.entry VALUES (h.court, h.shard, h.seq, new_id, now_is, e.person, e.session, e.role, e.role_court,
-            e.delegated_for, e.client, e.action, e.outcome, e.object_kind, e.object_id, e.case_id, e.reason, e.details, h.hash);
+        -- One statement for all of an entry: each costs more than what it does.
+        INSERT INTO trace.entry
+            SELECT h.court, h.shard, h.seq, r.id, r.at, r.person, r.session, r.role, r.role_court, r.delegated_for, r.client,
+                r.action, r.outcome, r.object_kind, r.object_id, r.case_id::uuid, r.reason, r.details,
+                sha256(convert_to(concat('21:ejustice-trace-link-1,64:', encode(h.hash, 'hex'), ',',
+                    octet_length(h.court), ':', h.court, ',', octet_length(h.shard::text), ':', h.shard, ',',
+                    octet_length(h.seq::text), ':', h.seq, ',27:', to_char(r.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                    ',64:', encode(sha256(convert_to(concat('22:ejustice-trace-entry-1,36:', r.id, ',',
+                        octet_length(r.person), ':', r.person, ',', octet_length(r.session), ':', r.session, ',',
+                        octet_length(r.role), ':', r.role, ',', octet_length(r.role_court), ':', r.role_court, ',',
+                        octet_length(r.delegated_for), ':', r.delegated_for, ',', octet_length(r.client), ':', r.client, ',',
+                        octet_length(r.action), ':', r.action, ',', octet_length(r.outcome), ':', r.outcome, ',',
+                        octet_length(r.object_kind), ':', r.object_kind, ',', octet_length(r.object_id), ':', r.object_id, ',',
+                        coalesce(octet_length(r.case_id), 0), ':', r.case_id, ',', octet_length(r.reason), ':', r.reason, ',',
+                        octet_length(r.pairs), ':', r.pairs, ','), 'UTF8')), 'hex'), ','), 'UTF8'))
+            FROM (SELECT gen_random_uuid() AS id, clock_timestamp() AS at, coalesce(e->>'person', '') AS person,
+                coalesce(e->>'session', '') AS session, coalesce(e->>'role', '') AS role, coalesce(e->>'roleCourt', '') AS role_court,
+                coalesce(e->>'for', '') AS delegated_for, coalesce(e->>'from', '') AS client, coalesce(e->>'action', '') AS action,
+                coalesce(e->>'outcome', '') AS outcome, coalesce(e->>'objectKind', '') AS object_kind,
+                coalesce(e->>'objectId', '') AS object_id, nullif(e->>'case', '')::uuid::text AS case_id,
+                coalesce(e->>'reason', '') AS reason, coalesce(e->'details', '{}') AS details,
+                CASE WHEN coalesce(e->'details', '{}') = '{}' THEN '' ELSE (
+                    SELECT string_agg(concat(octet_length(key), ':', key, ',', octet_length(value), ':', value, ','), '' ORDER BY key COLLATE "C")
+                    FROM jsonb_each_text(e->'details')) END AS pairs
+                OFFSET 0) r -- so that each is computed once
+            RETURNING hash INTO h.hash;
     END LOOP;
     UPDATE trace.head SET seq = h.seq, hash = h.hash WHERE court = h.court AND shard = h.shard;
 END $$;
