@@ -79,12 +79,15 @@ func dumpVault(t *testing.T, tenant string) []string {
 		t.Fatalf("listing the tenant's authorities: %v", err)
 	}
 	lines = append(lines, fmt.Sprintf("%d authorities", len(issuers.Data["keys"].([]any))))
-	key := inVault(t, keyPath(tenant))
-	lines = append(lines, fmt.Sprintf("key %v version %v rotated after %v s", key["type"], key["latest_version"], key["auto_rotate_period"]))
+	for _, path := range []string{keyPath(tenant), keyPath(tenant) + ".trace"} {
+		key := inVault(t, path)
+		lines = append(lines, fmt.Sprintf("key %v version %v rotated after %v s", key["type"], key["latest_version"], key["auto_rotate_period"]))
+	}
 	for _, path := range []string{
 		moduleRole(tenant), "auth/jwt/role/" + vault.RoleFor(tenant, vault.CertificatesAccount),
 		"sys/policies/acl/" + vault.RoleFor(tenant, "casemanagement"), "sys/policies/acl/" + vault.RoleFor(tenant, vault.CertificatesAccount),
-		vault.Mount(tenant) + "/database/roles/casemanagement",
+		vault.Mount(tenant) + "/database/roles/casemanagement", vault.Mount(tenant) + "/database/roles/" + vault.Migration("casemanagement"),
+		"auth/jwt/role/" + vault.MigrationRoleFor(tenant, "casemanagement"), "sys/policies/acl/" + vault.MigrationRoleFor(tenant, "casemanagement"),
 		vault.Mount(tenant) + "/pki/roles/" + vault.RoleModules, vault.Mount(tenant) + "/pki/roles/" + vault.RoleDatabase,
 	} {
 		lines = append(lines, strings.ReplaceAll(strings.ReplaceAll(fmt.Sprint(path, inVault(t, path)), tenant, "TENANT"), strings.ReplaceAll(tenant, "-", "_"), "TENANT"))

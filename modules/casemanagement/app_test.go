@@ -61,6 +61,7 @@ func testSettings(t testing.TB) *Settings {
 type service struct {
 	*App
 	owner *pgxpool.Pool // of the database, as whom nothing runs
+	db    kit.Database
 	url   string
 	http  *http.Client
 	clock *atomic.Pointer[time.Time]
@@ -152,7 +153,7 @@ func startAs(t testing.TB, db kit.Database, credentials kit.Credentials, wrapper
 			t.Errorf("run: %v", err)
 		}
 	})
-	s := &service{app, owner, "https://" + requests.Addr().String(), authority.Client(t, name, caller), clock, readContract(t, router.Routes())}
+	s := &service{app, owner, db, "https://" + requests.Addr().String(), authority.Client(t, name, caller), clock, readContract(t, router.Routes())}
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		response, err := s.http.Get("https://" + health.Addr().String() + "/readyz")
