@@ -88,7 +88,7 @@ type querier interface {
 // readGrants reads the roles that a person holds at a moment.
 func readGrants(ctx context.Context, db querier, person uuid.UUID, now time.Time) (Grants, error) {
 	rows, _ := db.Query(ctx, `SELECT id, role, court, coalesce(until, '0001-01-01 00:00:00Z'), coalesce(acting_for, '00000000-0000-0000-0000-000000000000')
-		FROM role_grant WHERE person_id = $1 AND ended_at IS NULL AND (until IS NULL OR until > $2) ORDER BY granted_at, id`, person, now)
+		FROM role_grant WHERE person_id = $1 AND ended_at IS NULL AND (until IS NULL OR until > $2) ORDER BY role, court, granted_at, id`, person, now)
 	grants, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Grant, error) {
 		var g Grant
 		err := row.Scan(&g.ID, &g.Role, &g.Court, &g.Until, &g.For)

@@ -161,7 +161,7 @@ func endSessions(ctx context.Context, tx pgx.Tx, now time.Time, condition string
 // endSession ends one session of a person; of any person when that is nil.
 func (a *App) endSession(ctx context.Context, id, person uuid.UUID) error {
 	return pgx.BeginFunc(ctx, a.pool, func(tx pgx.Tx) error {
-		_, err := endSessions(ctx, tx, a.now(), `id = $2 AND ($3 = '00000000-0000-0000-0000-000000000000' OR person_id = $3)`, id, person)
+		_, err := endSessions(ctx, tx, a.now(), `id = $2 AND ($3::uuid = '00000000-0000-0000-0000-000000000000' OR person_id = $3)`, id, person)
 		return err
 	})
 }
