@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,8 @@ func (a *App) routeAdministration(router *kit.Router) {
 	router.Page(a.path("POST /people/new"), a.administrator(a.createPerson))
 	router.Page(a.path("GET /people/{id}"), a.administrator(a.personPage))
 	router.Page(a.path("POST /people/{id}/grants"), a.administrator(a.giveRole))
+	// Where the language of a form with faults is switched.
+	router.Page(a.path("GET /people/{id}/grants"), a.administrator(a.personPage))
 	router.Page(a.path("GET /people/{id}/{action}"), a.administrator(a.actionPage))
 	router.Page(a.path("POST /people/{id}/{action}"), a.administrator(a.act))
 	router.Page(a.path("GET /changes"), a.administrator(a.changesPage))
@@ -57,7 +60,7 @@ const peopleShown = 50
 
 // visible is the condition of the accounts that an administrator may see: $1
 // says all, $2 the courts that somebody belongs or belonged to.
-const visible = `($1 OR home_court = ANY($2) OR EXISTS (SELECT FROM role_grant g WHERE g.person_id = person.id AND g.court = ANY($2)))`
+const visible = `($1 OR person.home_court = ANY($2) OR EXISTS (SELECT FROM role_grant g WHERE g.person_id = person.id AND g.court = ANY($2)))`
 
 // people lists accounts by login name, from one on.
 func (a *App) people(ctx context.Context, actor Person, words, after string) ([]Person, error) {
@@ -131,12 +134,7 @@ type courtChoice struct {
 func (a *App) courtChoices(v *visitor) (choices []courtChoice, tenant bool) {
 	own, tenant := v.person.Grants.courts()
 	for _, c := range a.settings.Courts {
-		for _, code := range own {
-			if code == c.Code && !tenant {
-				choices = append(choices, courtChoice{c.Code, c.Names})
-			}
-		}
-		if tenant {
+		if tenant || slices.Contains(own, c.Code) {
 			choices = append(choices, courtChoice{c.Code, c.Names})
 		}
 	}
@@ -173,7 +171,7 @@ func (a *App) createPerson(w http.ResponseWriter, r *http.Request, v *visitor) e
 	}
 	court := r.PostForm.Get("court")
 	courts, tenant := v.person.Grants.courts()
-	if _, known := a.settings.court(court); !tenant && !contains(courts, court) || court != "" && !known {
+	if _, known := a.settings.court(court); !tenant && !slices.Contains(courts, court) || court != "" && !known {
 		f.fail("court", page.T("person.court.wrong"))
 	}
 	if len(f.Faults) > 0 {
@@ -204,13 +202,4 @@ func (a *App) showCredential(w http.ResponseWriter, r *http.Request, v *visitor,
 	f := newForm(r, v)
 	f.More = credentialView{p, part, code, int(oneTimeLife / (24 * time.Hour)), a.settings.prefix}
 	return a.show(w, r, a.pages.Page(w, r), "credential", f)
-}
-
-func contains(list []string, text string) bool {
-	for _, one := range list {
-		if one == text {
-			return true
-		}
-	}
-	return false
 }
