@@ -117,7 +117,7 @@ func (a *App) forget(ctx context.Context) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`DELETE FROM access_token WHERE expires_at < $1`, now)
 	batch.Queue(`DELETE FROM refresh_token r USING session s WHERE s.id = r.session_id AND s.started_at < $1`, old)
-	batch.Queue(`DELETE FROM auth_request WHERE created_at < $1`, old.Add(-requestLife))
+	batch.Queue(`DELETE FROM auth_request WHERE created_at < $1 OR created_at < $2 AND session_id IS NULL`, old.Add(-requestLife), now.Add(-requestLife))
 	batch.Queue(`DELETE FROM session s WHERE started_at < $1 AND NOT EXISTS (SELECT FROM auth_request r WHERE r.session_id = s.id)
 		AND NOT EXISTS (SELECT FROM access_token t WHERE t.session_id = s.id) AND NOT EXISTS (SELECT FROM refresh_token t WHERE t.session_id = s.id)`, old)
 	batch.Queue(`DELETE FROM session_end WHERE ended_at < $1`, now.Add(-endsKept))

@@ -48,6 +48,7 @@
 //
 //	app.go            how the parts fit together
 //	settings.go       what the ministry configures
+//	clientsettings.go of it: relying parties
 //	text.go           how names, codes and passwords are cleaned
 //	hash.go           how passwords are hashed
 //	throttle.go       how attempts are counted and paused
@@ -67,9 +68,12 @@
 //	browser.go        cookies, form tokens, who asks for a page
 //	form.go           pages with forms
 //	signin.go         the steps of a sign-in
-//	factor.go         the pages of the second factor and of passwords
+//	factor.go         the pages of the second factor
+//	password.go       the pages of passwords
 //	account.go        one's own account and sessions
-//	change.go         what takes one or two administrators
+//	change.go         what administrators ask for, and who may
+//	decide.go         what another approves, and how it is carried out
 //	people.go         the list of accounts
-//	personpages.go    one account, and what waits for a second administrator
+//	personpages.go    one account
+//	waiting.go        what waits for a second administrator
 package identity

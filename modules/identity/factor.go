@@ -63,32 +63,6 @@ func (a *App) stronger(w http.ResponseWriter, r *http.Request, v *visitor) error
 	return a.proceed(w, r, v)
 }
 
-func (a *App) passwordPage(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	return a.show(w, r, a.pages.Page(w, r), "password", newForm(r, v))
-}
-
-// choosePassword takes the password that replaces a one-time credential.
-func (a *App) choosePassword(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	page, f := a.pages.Page(w, r), newForm(r, v)
-	password := cleanPassword(r.PostForm.Get("password"))
-	if wrong := passwordFault(password, v.person.Login); wrong != "" {
-		f.fail("password", page.T("password."+wrong, "min", minPassword, "max", maxPassword))
-	} else if password != cleanPassword(r.PostForm.Get("again")) {
-		f.fail("again", page.T("password.different"))
-	} else if same, err := a.hasher.verify(r.Context(), v.person.passwordHash, oneTimeForm(password)); err != nil {
-		return err
-	} else if same {
-		f.fail("password", page.T("password.guessable"))
-	}
-	if len(f.Faults) > 0 {
-		return a.show(w, r, page, "password", f)
-	}
-	if err := a.setPassword(r.Context(), v.person.ID, password); err != nil {
-		return err
-	}
-	return a.seeOther(w, r, "/sign-in/next"+query(r))
-}
-
 // enrolView is what the page shows to set up a second factor.
 type enrolView struct {
 	// Picture is a QR code for an authenticator app.
@@ -126,7 +100,8 @@ func pictureOf(text string) (template.URL, error) {
 	if err != nil {
 		return "", fmt.Errorf("draw QR code: %w", err)
 	}
-	size := 4 * (code.Bounds().Dx() + 2)
+	// Four modules of white all around, as readers need.
+	size := 4 * (code.Bounds().Dx() + 8)
 	scaled, err := barcode.Scale(code, size, size)
 	if err != nil {
 		return "", fmt.Errorf("draw QR code: %w", err)

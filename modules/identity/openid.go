@@ -66,7 +66,17 @@ func (a *App) routeOpenID(router *kit.Router) {
 	}
 	router.API(a.path("GET /api/v1/sessions/ended"), a.listEnded)
 	router.API(a.path("GET /openapi.json"), a.openAPI)
-	router.Page(a.path("GET /authorize"), a.browser(func(w http.ResponseWriter, r *http.Request) { op.Authorize(w, r, a.provider) }))
+	authorize := a.browser(func(w http.ResponseWriter, r *http.Request) { op.Authorize(w, r, a.provider) })
+	router.Page(a.path("GET /authorize"), func(w http.ResponseWriter, r *http.Request) error {
+		err := requestLimit.attempt(r.Context(), a.pool, addressOf(r), a.now())
+		if errors.As(err, &blocked{}) {
+			return kit.TryLater("Too many requests come from this address. Try again in a few minutes.")
+		}
+		if err != nil {
+			return err
+		}
+		return authorize(w, r)
+	})
 	router.Page(a.path("GET /authorize/callback"), a.browser(func(w http.ResponseWriter, r *http.Request) { op.AuthorizeCallback(w, r, a.provider) }))
 	router.Page(a.path("GET /end-session"), a.browser(func(w http.ResponseWriter, r *http.Request) { op.EndSession(w, r, a.provider) }))
 }

@@ -123,26 +123,20 @@ func (a *App) peoplePage(w http.ResponseWriter, r *http.Request, v *visitor) err
 	return a.show(w, r, a.pages.Page(w, r), "people", f)
 }
 
-// courtChoice is one entry of a list of courts.
-type courtChoice struct {
-	Code  string
-	Names map[string]string
-}
-
-// courtChoices are the courts that an administrator may choose; the whole tenant
-// is the entry without a code.
-func (a *App) courtChoices(v *visitor) (choices []courtChoice, tenant bool) {
+// courtChoices are the courts that an administrator may choose, and whether the
+// whole tenant is another choice.
+func (a *App) courtChoices(v *visitor) (choices []Court, tenant bool) {
 	own, tenant := v.person.Grants.courts()
 	for _, c := range a.settings.Courts {
 		if tenant || slices.Contains(own, c.Code) {
-			choices = append(choices, courtChoice{c.Code, c.Names})
+			choices = append(choices, c)
 		}
 	}
 	return choices, tenant
 }
 
 type newPersonView struct {
-	Courts []courtChoice
+	Courts []Court
 	Tenant bool
 	Base   string
 }

@@ -47,6 +47,16 @@ func scanPerson(row pgx.CollectableRow) (Person, error) {
 // findPerson reads an account by a condition on one column, with its roles.
 // There may be none: then it is kit.NotFound.
 func findPerson(ctx context.Context, db querier, column string, value any, now time.Time) (Person, error) {
+	p, err := readPerson(ctx, db, column, value)
+	if err != nil {
+		return Person{}, err
+	}
+	p.Grants, err = readGrants(ctx, db, p.ID, now)
+	return p, err
+}
+
+// readPerson is findPerson without the roles.
+func readPerson(ctx context.Context, db querier, column string, value any) (Person, error) {
 	rows, _ := db.Query(ctx, `SELECT `+personColumns+` FROM person WHERE `+column+` = $1`, value)
 	p, err := pgx.CollectExactlyOneRow(rows, scanPerson)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -55,8 +65,7 @@ func findPerson(ctx context.Context, db querier, column string, value any, now t
 	if err != nil {
 		return Person{}, fmt.Errorf("read person: %w", err)
 	}
-	p.Grants, err = readGrants(ctx, db, p.ID, now)
-	return p, err
+	return p, nil
 }
 
 // oneTimeLife is how long a one-time credential may wait for its first use.
@@ -89,7 +98,8 @@ func (a *App) addPerson(ctx context.Context, tx pgx.Tx, p Person, credential str
 // credential has run out; it takes one hash in every case, so that nobody learns
 // by waiting which it was.
 func (a *App) verifyPassword(ctx context.Context, login, password string) (Person, bool, error) {
-	p, err := findPerson(ctx, a.pool, "login", login, a.now())
+	// Without the roles: reading them would take longer when there is somebody.
+	p, err := readPerson(ctx, a.pool, "login", login)
 	known := err == nil
 	var none *kit.Problem
 	if err != nil && !errors.As(err, &none) {
@@ -106,8 +116,11 @@ func (a *App) verifyPassword(ctx context.Context, login, password string) (Perso
 	if err != nil {
 		return Person{}, false, err
 	}
-	usable := known && !p.Disabled && (!p.oneTime() || a.now().Before(p.OneTimeUntil))
-	return p, right && usable, nil
+	if !right || !known || p.Disabled || p.oneTime() && !a.now().Before(p.OneTimeUntil) {
+		return Person{}, false, nil
+	}
+	p.Grants, err = readGrants(ctx, a.pool, p.ID, a.now())
+	return p, err == nil, err
 }
 
 // setPassword stores the password that a person has chosen.

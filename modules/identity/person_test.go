@@ -239,7 +239,8 @@ func TestAttemptsArePaused(t *testing.T) {
 			t.Errorf("after the pause: %s", pause)
 		}
 	}
-	a.clock.pass(2 * time.Hour)
+	// What is long ago is forgotten.
+	a.clock.pass(24 * time.Hour)
 	for i := range 3 {
 		if pause := attempt(); pause != 0 {
 			t.Errorf("attempt %d of the next day pauses for %s", i+1, pause)
@@ -265,5 +266,23 @@ func TestAttemptsAtOnce(t *testing.T) {
 	all.Wait()
 	if allowed != accountLimit.free {
 		t.Errorf("%d of 30 attempts were allowed, want %d", allowed, accountLimit.free)
+	}
+}
+
+// Attempts far enough apart never add up.
+func TestAttemptsLeak(t *testing.T) {
+	a := newTestApp(t)
+	l := limit{"test", 3, time.Minute, 4 * time.Minute, 10 * time.Minute}
+	for i := range 20 {
+		if err := l.attempt(t.Context(), a.pool, "an office", a.now()); err != nil {
+			t.Fatalf("attempt %d: %v", i, err)
+		}
+		a.clock.pass(l.leak)
+	}
+	for i, allowed := range []bool{true, true, true, false} {
+		if err := l.attempt(t.Context(), a.pool, "an office", a.now()); (err == nil) != allowed {
+			t.Errorf("attempt %d at twenty times the pace: %v", i, err)
+		}
+		a.clock.pass(l.leak / 20)
 	}
 }

@@ -1,14 +1,12 @@
 package identity
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"ejustice.dev/operator/modules/kit"
 )
@@ -20,7 +18,7 @@ type personView struct {
 	Grants  []grantView
 	Waiting []changeView
 	Roles   []string
-	Courts  []courtChoice
+	Courts  []Court
 	Tenant  bool
 	// LooksAfter says whether the reader may do more than give and take roles.
 	LooksAfter bool
@@ -40,7 +38,7 @@ func (a *App) showPerson(w http.ResponseWriter, r *http.Request, v *visitor, p P
 		LooksAfter: p.ID != v.person.ID && v.person.Grants.lookAfter(p)}
 	view.Courts, view.Tenant = a.courtChoices(v)
 	for _, role := range roles {
-		if slices.ContainsFunc(append(view.Courts, courtChoice{}), func(c courtChoice) bool { return v.person.Grants.mayGive(role, c.Code) }) {
+		if slices.ContainsFunc(append(view.Courts, Court{}), func(c Court) bool { return v.person.Grants.mayGive(role, c.Code) }) {
 			view.Roles = append(view.Roles, role)
 		}
 	}
@@ -210,90 +208,4 @@ func (a *App) recoveryWaits(r *http.Request, person uuid.UUID) bool {
 	var waits bool
 	err := a.pool.QueryRow(r.Context(), `SELECT EXISTS (SELECT FROM change WHERE person_id = $1 AND kind = 'recover' AND outcome = 'waiting')`, person).Scan(&waits)
 	return err == nil && waits
-}
-
-// changeView is a change as the list shows it.
-type changeView struct {
-	Change
-	PersonName, ProposerName string
-	Court                    map[string]string
-	Proposed, UntilTime      time.Time
-	// MayApprove and MayRefuse say what the reader may do.
-	MayApprove, MayRefuse bool
-}
-
-// waiting lists the changes that wait for a second administrator and that the
-// reader may see; of one person when that is not nil.
-func (a *App) waiting(r *http.Request, v *visitor, person uuid.UUID) ([]changeView, error) {
-	courts, tenant := v.person.Grants.courts()
-	rows, _ := a.pool.Query(r.Context(), `SELECT c.id, c.kind, c.person_id, c.role, c.court, coalesce(c.until, '0001-01-01 00:00:00Z'),
-		c.reason, c.proposed_by, c.proposed_at, person.name, p.name
-		FROM change c JOIN person ON person.id = c.person_id JOIN person p ON p.id = c.proposed_by
-		WHERE c.outcome = 'waiting' AND `+visible+` AND c.proposed_at > $3 AND ($4::uuid = '00000000-0000-0000-0000-000000000000' OR c.person_id = $4)
-		ORDER BY c.proposed_at LIMIT 200`, tenant, courts, a.now().Add(-changeLife), person)
-	views, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (changeView, error) {
-		var c changeView
-		err := row.Scan(&c.ID, &c.Kind, &c.Person, &c.Grant.Role, &c.Grant.Court, &c.Grant.Until, &c.Reason, &c.ProposedBy, &c.ProposedAt, &c.PersonName, &c.ProposerName)
-		return c, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list changes: %w", err)
-	}
-	location := a.settings.Tenant.Location()
-	for i := range views {
-		c := &views[i]
-		p, err := findPerson(r.Context(), a.pool, "id", c.Person, a.now())
-		if err != nil {
-			return nil, err
-		}
-		c.Court, c.Proposed, c.UntilTime = a.courtNames(c.Grant.Court), c.ProposedAt.In(location), c.Grant.Until.In(location)
-		c.MayRefuse = a.mayDecide(v.person, p, c.Change)
-		c.MayApprove = c.MayRefuse && c.ProposedBy != v.person.ID
-	}
-	return views, nil
-}
-
-type changesView struct {
-	Waiting []changeView
-	Base    string
-}
-
-func (a *App) changesPage(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	waiting, err := a.waiting(r, v, uuid.Nil)
-	if err != nil {
-		return err
-	}
-	f := newForm(r, v)
-	f.More = changesView{waiting, a.settings.prefix}
-	return a.show(w, r, a.pages.Page(w, r), "changes", f)
-}
-
-// decideChange approves or refuses. The second half of a recovery's credential
-// is shown once.
-func (a *App) decideChange(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	id, err := uuid.Parse(r.PathValue("id"))
-	decision := r.PathValue("decision")
-	if err != nil || decision != "approve" && decision != "refuse" {
-		return kit.NotFound()
-	}
-	waiting, err := a.waiting(r, v, uuid.Nil)
-	if err != nil {
-		return err
-	}
-	at := slices.IndexFunc(waiting, func(c changeView) bool { return c.ID == id })
-	if at < 0 {
-		return kit.NotFound()
-	}
-	half, err := a.decide(r.Context(), v.person, id, decision == "approve")
-	if err != nil {
-		return err
-	}
-	if half == "" {
-		return a.seeOther(w, r, "/changes")
-	}
-	p, err := findPerson(r.Context(), a.pool, "id", waiting[at].Person, a.now())
-	if err != nil {
-		return err
-	}
-	return a.showCredential(w, r, v, p, "second", half)
 }

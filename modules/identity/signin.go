@@ -32,6 +32,8 @@ func (a *App) routePages(router *kit.Router) {
 	})
 	router.Page(a.path("GET /{$}"), a.personal(a.accountPage))
 	router.Page(a.path("POST /sessions/{id}/end"), a.personal(a.endOwnSession))
+	router.Page(a.path("GET /password"), a.personal(a.changePage))
+	router.Page(a.path("POST /password"), a.personal(a.changePassword))
 }
 
 // Steps of a sign-in after the password, as the ends of their addresses.

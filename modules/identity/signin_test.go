@@ -330,3 +330,69 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 }
+
+func TestChangingThePassword(t *testing.T) {
+	s := start(t)
+	s.account(t, "a.party", Grant{Role: roleParty})
+	b, other := s.browser(t), s.browser(t)
+	b.signIn("a.party", "")
+	other.signIn("a.party", "")
+	const better = "another good password"
+	b.get("/password")
+	for field, fields := range map[string][]string{
+		"current":  {"current", "wrong", "password", better, "again", better},
+		"again":    {"current", goodPassword, "password", better, "again", "x"},
+		"password": {"current", goodPassword, "password", goodPassword, "again", goodPassword},
+	} {
+		b.send("/password", fields...)
+		b.mustShow(http.StatusUnprocessableEntity, `href="#`+field+`"`)
+	}
+	for range accountLimit.free {
+		b.send("/password", "current", "wrong", "password", better, "again", better)
+	}
+	b.send("/password", "current", goodPassword, "password", better, "again", better)
+	b.mustShow(http.StatusTooManyRequests)
+	s.clock.pass(accountLimit.longest)
+	b.send("/password", "current", goodPassword, "password", better, "again", better)
+	b.mustShow(http.StatusOK, `id="sessions"`)
+	other.get("/")
+	other.mustShow(http.StatusOK, `autocomplete="username"`)
+	other.send("", "login", "a.party", "password", goodPassword)
+	other.mustShow(http.StatusUnprocessableEntity)
+	other.send("", "login", "a.party", "password", better)
+	other.mustShow(http.StatusOK, `id="sessions"`)
+}
+
+// What has run out goes, what is in use stays.
+func TestForgetting(t *testing.T) {
+	s := start(t)
+	s.account(t, "a.party", Grant{Role: roleParty})
+	party := s.relying(t, "casemanagement", redirect, caseName)
+	b := s.browser(t)
+	b.signIn("a.party", "")
+	tokens := s.tokens(t, b, party)
+	s.browser(t).get("/authorize?client_id=casemanagement") // nothing is stored of nonsense
+	rows := func() (n int) {
+		t.Helper()
+		for _, table := range []string{"session", "access_token", "refresh_token", "auth_request"} {
+			n += s.count(t, `SELECT count(*) FROM `+table)
+		}
+		return n
+	}
+	if err := s.forget(t.Context()); err != nil || rows() != 4 {
+		t.Fatalf("%v, %d rows", err, rows())
+	}
+	s.clock.pass(20 * time.Minute)
+	if _, err := s.refresh(t, party, tokens.RefreshToken); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 { // each round may need the one before
+		s.clock.pass(8 * time.Hour)
+		if err := s.forget(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := rows() + s.count(t, `SELECT count(*) FROM session_end`) + s.count(t, `SELECT count(*) FROM throttle`); n != 0 {
+		t.Errorf("%d rows stay for ever", n)
+	}
+}

@@ -22,17 +22,20 @@ type limit struct {
 	kind           string
 	free           int
 	first, longest time.Duration
-	// forget is how long after the last attempt the count begins anew.
-	forget time.Duration
+	// leak is after how long one attempt is forgotten: a busy office is not held to
+	// what it did in the morning.
+	leak time.Duration
 }
 
 var (
 	// Each account, whether it exists or not.
-	accountLimit = limit{"account", 5, 30 * time.Second, 15 * time.Minute, 24 * time.Hour}
+	accountLimit = limit{"account", 5, 30 * time.Second, 15 * time.Minute, time.Hour}
 	// The second factor of each account: a million codes, and three of them fit.
-	factorLimit = limit{"factor", 5, 30 * time.Second, time.Hour, 24 * time.Hour}
+	factorLimit = limit{"factor", 5, 30 * time.Second, time.Hour, 4 * time.Hour}
 	// Each address: many people of one court may share it.
-	addressLimit = limit{"address", 50, 10 * time.Second, 15 * time.Minute, time.Hour}
+	addressLimit = limit{"address", 50, 10 * time.Second, 15 * time.Minute, 30 * time.Second}
+	// Requests of relying parties by address, each of which takes a row.
+	requestLimit = limit{"request", 600, 10 * time.Second, 5 * time.Minute, time.Second}
 )
 
 // key is what the database knows of whom is counted: a digest, so that the table
@@ -52,15 +55,15 @@ func (blocked) Error() string { return "too many attempts" }
 // then.
 func (l limit) attempt(ctx context.Context, pool *pgxpool.Pool, who string, now time.Time) error {
 	var until time.Time
+	// What is left of the former attempts, and this one.
+	const count = `greatest(0, t.attempts - extract(epoch FROM $2 - t.last_at) / $3) + 1`
 	err := pool.QueryRow(ctx, `
 		INSERT INTO throttle AS t (key, attempts, last_at, blocked_until) VALUES ($1, 1, $2, $2)
-		ON CONFLICT (key) DO UPDATE SET
-			attempts = CASE WHEN t.last_at < $3 THEN 1 ELSE t.attempts + 1 END,
-			last_at = $2,
-			blocked_until = CASE WHEN t.last_at < $3 OR t.attempts + 1 < $4 THEN $2::timestamptz
-				ELSE $2::timestamptz + least($6::interval, $5::interval * 2 ^ least(t.attempts + 1 - $4, 20)) END
+		ON CONFLICT (key) DO UPDATE SET attempts = `+count+`, last_at = $2,
+			blocked_until = CASE WHEN ceil(`+count+`) < $4 THEN $2::timestamptz
+				ELSE $2::timestamptz + least($6::interval, $5::interval * 2 ^ least(ceil(`+count+`) - $4, 20)) END
 		WHERE t.blocked_until <= $2 RETURNING blocked_until`,
-		l.key(who), now, now.Add(-l.forget), l.free, l.first, l.longest).Scan(&until)
+		l.key(who), now, l.leak.Seconds(), l.free, l.first, l.longest).Scan(&until)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = pool.QueryRow(ctx, `SELECT blocked_until FROM throttle WHERE key = $1`, l.key(who)).Scan(&until)
 		if err == nil {

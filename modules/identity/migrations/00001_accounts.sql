@@ -58,10 +58,10 @@ CREATE INDEX role_grant_court ON role_grant (court);
 
 -- Attempts to sign in, by the digest of whom is counted.
 CREATE TABLE throttle (
-    key           bytea       PRIMARY KEY,
-    attempts      int         NOT NULL,
-    last_at       timestamptz NOT NULL,
-    blocked_until timestamptz NOT NULL
+    key           bytea            PRIMARY KEY,
+    attempts      double precision NOT NULL,
+    last_at       timestamptz      NOT NULL,
+    blocked_until timestamptz      NOT NULL
 );
 CREATE INDEX throttle_last_at ON throttle (last_at);
 
