@@ -27,8 +27,18 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 func testConfig(t testing.TB) map[string]any {
 	t.Helper()
 	values := charttest.Values(t)
-	values["tenant"] = values["platform"].(map[string]any)["tenant"]
+	tenant := values["platform"].(map[string]any)["tenant"].(map[string]any)
+	values["tenant"], values["issuer"] = tenant, "https://"+tenant["domain"].(string)+"/identity"
 	delete(values, "platform")
+	for _, one := range values["clients"].([]any) {
+		client := one.(map[string]any)
+		client["authentication"] = byNothing
+		if module, found := client["module"]; found {
+			client["authentication"], client["certificate"] = byCertificate, module.(string)+".justice-palestine.svc"
+		}
+		delete(client, "module")
+		delete(client, "public")
+	}
 	return values
 }
 
