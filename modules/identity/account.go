@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"encoding/base64"
 	"net/http"
 	"time"
 
@@ -30,8 +31,27 @@ type accountView struct {
 	Person        Person
 	Grants        []grantView
 	Sessions      []sessionView
+	Passkeys      []passkeyEntry
 	Administrates bool
 	Base          string
+}
+
+// passkeyEntry is a passkey as its person sees it.
+type passkeyEntry struct {
+	ID            string
+	Created, Used time.Time
+}
+
+func (a *App) passkeyEntries(r *http.Request, v *visitor) ([]passkeyEntry, error) {
+	passkeys, err := a.passkeys(r.Context(), v.person.ID)
+	entries, location := make([]passkeyEntry, len(passkeys)), a.settings.Tenant.Location()
+	for i, one := range passkeys {
+		entries[i] = passkeyEntry{base64.RawURLEncoding.EncodeToString(one.ID), one.CreatedAt.In(location), one.UsedAt}
+		if !one.UsedAt.IsZero() {
+			entries[i].Used = one.UsedAt.In(location)
+		}
+	}
+	return entries, err
 }
 
 // accountPage shows somebody their roles and where they are signed in.
@@ -46,6 +66,9 @@ func (a *App) accountPage(w http.ResponseWriter, r *http.Request, v *visitor) er
 		view.Sessions = append(view.Sessions, sessionView{s.ID, s.Agent, s.StartedAt.In(location), s.SeenAt.In(location), s.ID == v.session.ID})
 	}
 	if view.Grants, err = a.grantViews(r, v.person.Grants); err != nil {
+		return err
+	}
+	if view.Passkeys, err = a.passkeyEntries(r, v); err != nil {
 		return err
 	}
 	f := newForm(r, v)

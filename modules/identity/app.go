@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -30,6 +31,7 @@ type App struct {
 	origin   *http.CrossOriginProtection
 	signers  signers
 	provider *provider
+	webauthn *webauthn.WebAuthn
 	now      func() time.Time
 }
 
@@ -52,6 +54,9 @@ func NewApp(settings *Settings, pool *pgxpool.Pool, keys *kit.Keyring, now func(
 	if app.provider, err = newProvider(app); err != nil {
 		return nil, err
 	}
+	if app.webauthn, err = newWebAuthn(settings); err != nil {
+		return nil, err
+	}
 	return app, nil
 }
 
@@ -61,6 +66,7 @@ func (a *App) Router(log *slog.Logger) *kit.Router {
 	router.WatchPool(a.pool)
 	a.routeOpenID(router)
 	a.routePages(router)
+	a.routePasskeys(router)
 	a.routeAdministration(router)
 	return router
 }

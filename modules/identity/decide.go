@@ -138,6 +138,7 @@ func (a *App) recover(ctx context.Context, tx pgx.Tx, person uuid.UUID, credenti
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(`DELETE FROM recovery_code WHERE person_id = $1`, person)
+	batch.Queue(`DELETE FROM passkey WHERE person_id = $1`, person)
 	batch.Queue(`DELETE FROM throttle WHERE key = $1 OR key = $2`, accountLimit.key(login), factorLimit.key(person.String()))
 	return tx.SendBatch(ctx, batch).Close()
 }

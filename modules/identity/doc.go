@@ -70,6 +70,8 @@
 //	signin.go         the steps of a sign-in
 //	factor.go         the pages of the second factor
 //	password.go       the pages of passwords
+//	passkey.go        passkeys, an enhancement: codes stay
+//	passkeypages.go   their pages and their script, static/passkey.js
 //	account.go        one's own account and sessions
 //	change.go         what administrators ask for, and who may
 //	decide.go         what another approves, and how it is carried out

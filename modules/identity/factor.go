@@ -11,10 +11,22 @@ import (
 
 	"github.com/boombuler/barcode"
 	"github.com/boombuler/barcode/qr"
+
+	"ejustice.dev/operator/modules/kit"
 )
 
 func (a *App) codePage(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	return a.show(w, r, a.pages.Page(w, r), "code", newForm(r, v))
+	return a.showCode(w, r, v, a.pages.Page(w, r), newForm(r, v))
+}
+
+// showCode asks for a code, and offers a passkey to those who have one.
+func (a *App) showCode(w http.ResponseWriter, r *http.Request, v *visitor, page *kit.Page, f *form) error {
+	options, err := a.askForPasskey(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	f.More = a.withPasskey(w, r, options, false)
+	return a.show(w, r, page, "code", f)
 }
 
 // enterCode looks at the second factor: a code of an app, or a recovery code.
@@ -23,14 +35,14 @@ func (a *App) enterCode(w http.ResponseWriter, r *http.Request, v *visitor) erro
 	code := cleanCode(r.PostForm.Get("code"))
 	if code == "" {
 		f.fail("code", page.T("code.missing"))
-		return a.show(w, r, page, "code", f)
+		return a.showCode(w, r, v, page, f)
 	}
 	who := v.person.ID.String()
 	err := factorLimit.attempt(r.Context(), a.pool, who, a.now())
 	var pause blocked
 	if errors.As(err, &pause) {
 		a.paused(w, page, f, "code", pause)
-		return a.show(w, r, page, "code", f)
+		return a.showCode(w, r, v, page, f)
 	}
 	if err != nil {
 		return err
@@ -45,17 +57,17 @@ func (a *App) enterCode(w http.ResponseWriter, r *http.Request, v *visitor) erro
 	}
 	if !right {
 		f.fail("code", page.T("code.wrong"))
-		return a.show(w, r, page, "code", f)
+		return a.showCode(w, r, v, page, f)
 	}
 	if err := factorLimit.forgive(r.Context(), a.pool, who); err != nil {
 		return err
 	}
-	return a.stronger(w, r, v)
+	return a.stronger(w, r, v, amrCode)
 }
 
-// stronger goes on after the second factor was shown.
-func (a *App) stronger(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	secret, err := a.strengthen(r.Context(), v.session, amrCode, amrMultiple)
+// stronger goes on after the second factor was shown by a method.
+func (a *App) stronger(w http.ResponseWriter, r *http.Request, v *visitor, method string) error {
+	secret, err := a.strengthen(r.Context(), v.session, method, amrMultiple)
 	if err != nil {
 		return err
 	}

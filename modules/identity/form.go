@@ -25,7 +25,7 @@ type form struct {
 func newForm(r *http.Request, v *visitor) *form {
 	f := &form{CSRF: v.csrf(), Values: url.Values{}, status: http.StatusOK}
 	for name, values := range r.PostForm {
-		if name != "password" && name != "again" && name != "current" && name != "code" {
+		if name != "password" && name != "again" && name != "current" && name != "code" && name != "credential" {
 			f.Values[name] = values
 		}
 	}

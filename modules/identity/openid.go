@@ -77,18 +77,61 @@ func (a *App) routeOpenID(router *kit.Router) {
 		}
 		return authorize(w, r)
 	})
+	router.Page(a.path("POST /authorize"), a.byGet("/authorize"))
+	router.Page(a.path("POST /end-session"), a.byGet("/end-session"))
 	router.Page(a.path("GET /authorize/callback"), a.browser(func(w http.ResponseWriter, r *http.Request) { op.AuthorizeCallback(w, r, a.provider) }))
 	router.Page(a.path("GET /end-session"), a.browser(func(w http.ResponseWriter, r *http.Request) { op.EndSession(w, r, a.provider) }))
 }
 
 // browser serves a person's browser on its way between a relying party and the
-// pages.
+// pages. What the library would say to programs becomes a page.
 func (a *App) browser(serve http.HandlerFunc) kit.Handler {
 	return a.page(func(w http.ResponseWriter, r *http.Request, v *visitor) error {
 		ctx := context.WithValue(op.ContextWithIssuer(r.Context(), a.settings.Issuer), browserKey{}, v.browser)
-		serve(w, r.WithContext(ctx))
+		answer := &withoutFaults{ResponseWriter: w}
+		serve(answer, r.WithContext(ctx))
+		switch {
+		case answer.fault >= http.StatusInternalServerError:
+			return errors.New("the request of a relying party failed; the library has logged why")
+		case answer.fault != 0:
+			return kit.NewProblem(http.StatusBadRequest, "request", "The request is not correct", "It is not one of a service that is known here.")
+		}
 		return nil
 	})
+}
+
+// withoutFaults keeps an answer of failure back and notes its status.
+type withoutFaults struct {
+	http.ResponseWriter
+	fault int
+}
+
+func (w *withoutFaults) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		w.fault = status
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *withoutFaults) Write(p []byte) (int, error) {
+	if w.fault != 0 {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// byGet answers a form of another site (OpenID Connect Core section 3.1.2.1 asks
+// for it) by a redirect to the same as an address: browsers do not send our
+// cookies with such a form.
+func (a *App) byGet(path string) kit.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm/8)
+		if err := r.ParseForm(); err != nil {
+			return badForm()
+		}
+		return a.seeOther(w, r, path+"?"+r.Form.Encode())
+	}
 }
 
 // token gives tokens for a code or a refresh token, and for nothing else. A

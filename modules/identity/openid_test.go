@@ -274,6 +274,11 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	b := s.browser(t)
 	b.get("/authorize?" + good().Encode())
 	b.mustShow(http.StatusOK, `autocomplete="username"`)
+	r, _ := http.NewRequest(http.MethodPost, s.settings.Issuer+"/authorize", strings.NewReader(good().Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	b.do(r)
+	b.mustShow(http.StatusOK, `autocomplete="username"`)
 	for name, change := range map[string]func(url.Values){
 		"no challenge":    func(v url.Values) { v.Del("code_challenge"); v.Del("code_challenge_method") },
 		"plain challenge": func(v url.Values) { v.Set("code_challenge_method", "plain") },
@@ -297,8 +302,8 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	} {
 		v := good()
 		change(v)
-		if b.get("/authorize?" + v.Encode()); b.last.status != http.StatusBadRequest || b.last.header.Get("Location") != "" {
-			t.Errorf("%s: %d %q", name, b.last.status, b.last.header.Get("Location"))
+		if b.get("/authorize?" + v.Encode()); b.last.status != http.StatusBadRequest || b.last.header.Get("Location") != "" || !strings.Contains(b.last.body, "<h1>") {
+			t.Errorf("%s: %d %q\n%s", name, b.last.status, b.last.header.Get("Location"), b.last.body)
 		}
 	}
 	for _, grant := range []string{"password", "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange", ""} {
