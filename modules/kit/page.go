@@ -25,7 +25,8 @@ type Pages struct {
 }
 
 // NewPages reads a module's templates/*.html and locales/*.json. Each template
-// defines "content" and is named by its file: "case" for case.html.
+// defines "content" and is named by its file: "case" for case.html. What several
+// of them share is defined in templates/partials/*.html.
 func NewPages(tenant Tenant, module fs.FS) (*Pages, error) {
 	var catalogues []fs.FS
 	for _, source := range []fs.FS{files, module} {
@@ -42,6 +43,15 @@ func NewPages(tenant Tenant, module fs.FS) (*Pages, error) {
 	frame, err := template.ParseFS(files, "templates/frame.html")
 	if err != nil {
 		return nil, fmt.Errorf("read page frame: %w", err)
+	}
+	partials, err := fs.Glob(module, "templates/partials/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("list parts of pages: %w", err)
+	}
+	if len(partials) > 0 {
+		if frame, err = frame.ParseFS(module, partials...); err != nil {
+			return nil, fmt.Errorf("read parts of pages: %w", err)
+		}
 	}
 	pages := &Pages{tenant: tenant, languages: languages, templates: map[string]*template.Template{}}
 	if err := pages.add(frame, files, "templates/error.html"); err != nil {
@@ -90,6 +100,15 @@ func (p *Pages) Page(w http.ResponseWriter, r *http.Request) *Page {
 
 // T is Text, short for templates.
 func (p *Page) T(key string, pairs ...any) string { return p.Text(key, pairs...) }
+
+// Part is a page with one item of it, for a template that several share.
+type Part struct {
+	*Page
+	Item any
+}
+
+// With gives an item to a shared template: {{template "row" (.With .)}}.
+func (p *Page) With(item any) Part { return Part{p, item} }
 
 // Organisation is the tenant's name in the reader's language.
 func (p *Page) Organisation() string {
@@ -145,7 +164,7 @@ func (p *Pages) renderError(w http.ResponseWriter, r *http.Request, status int) 
 	page := p.Page(w, r)
 	kind := strconv.Itoa(status)
 	switch status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMisdirectedRequest, http.StatusServiceUnavailable:
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMisdirectedRequest, http.StatusServiceUnavailable:
 	case http.StatusMethodNotAllowed:
 		kind = "404"
 	default:
