@@ -28,10 +28,18 @@ func main() {
 	slog.SetDefault(log)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, log); err != nil {
+	work := run
+	if len(os.Args) == 2 && os.Args[1] == "migrate" {
+		work = migrate
+	}
+	if err := work(ctx, log); err != nil {
 		log.Error("identity stopped", "error", err)
 		os.Exit(1)
 	}
+}
+
+func migrate(ctx context.Context, log *slog.Logger) error {
+	return kit.RunMigration(ctx, os.Getenv, log, identity.Migrate)
 }
 
 func run(ctx context.Context, log *slog.Logger) error {
@@ -73,8 +81,8 @@ func run(ctx context.Context, log *slog.Logger) error {
 		TLS:      certificate,
 		Clients:  env.TLSClients,
 		Router:   router,
-		Migrate: func(ctx context.Context) error {
-			if err := app.Migrate(ctx); err != nil {
+		Prepare: func(ctx context.Context) error {
+			if err := app.Prepare(ctx); err != nil {
 				return err
 			}
 			return app.MakeFirst(ctx, vault, log)

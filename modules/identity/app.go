@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -18,7 +17,7 @@ import (
 	"ejustice.dev/operator/modules/kit"
 )
 
-//go:embed migrations locales templates
+//go:embed migrations grants.sql locales templates
 var files embed.FS
 
 // App is the module's application.
@@ -26,6 +25,7 @@ type App struct {
 	settings *Settings
 	pool     *pgxpool.Pool
 	keys     *kit.Keyring
+	schema   kit.Schema
 	pages    *kit.Pages
 	hasher   *hasher
 	origin   *http.CrossOriginProtection
@@ -45,8 +45,12 @@ func NewApp(settings *Settings, pool *pgxpool.Pool, keys *kit.Keyring, now func(
 	if err != nil {
 		return nil, fmt.Errorf("prepare hashes: %w", err)
 	}
+	schema, err := kit.ReadSchema(files)
+	if err != nil {
+		return nil, err
+	}
 	app := &App{
-		settings: settings, pool: pool, keys: keys, pages: pages, hasher: hasher,
+		settings: settings, pool: pool, keys: keys, schema: schema, pages: pages, hasher: hasher,
 		origin: http.NewCrossOriginProtection(),
 		// What PostgreSQL keeps.
 		now: func() time.Time { return now().UTC().Truncate(time.Microsecond) },
@@ -77,14 +81,20 @@ func (a *App) path(pattern string) string {
 	return method + " " + a.settings.prefix + path
 }
 
-// Migrate brings the database to this version's schema and gets the keys of its
-// secrets.
-func (a *App) Migrate(ctx context.Context) error {
-	migrations, err := fs.Sub(files, "migrations")
+// Migrate brings the database, which pool opens as its owner, to this version's
+// schema; runtime is the role that the module works in.
+func Migrate(ctx context.Context, pool *pgxpool.Pool, runtime string) error {
+	schema, err := kit.ReadSchema(files)
 	if err != nil {
-		return fmt.Errorf("find migrations: %w", err)
+		return err
 	}
-	if err := kit.Migrate(ctx, a.pool, migrations); err != nil {
+	return schema.Migrate(ctx, pool, runtime)
+}
+
+// Prepare makes sure that the database has this version's schema and gets the
+// keys of its secrets.
+func (a *App) Prepare(ctx context.Context) error {
+	if err := a.schema.Check(ctx, a.pool); err != nil {
 		return err
 	}
 	if err := a.keys.Prepare(ctx); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ejustice.dev/operator/modules/kit"
 	"ejustice.dev/operator/modules/kit/charttest"
@@ -106,25 +107,42 @@ func (openWrapper) Rewrap(_ context.Context, wrapped []string) ([]string, error)
 type testApp struct {
 	*App
 	clock *clock
+	owner *pgxpool.Pool // of the database, as whom nothing runs
 }
 
 func newTestApp(t testing.TB) *testApp {
 	t.Helper()
 	db := pgtest.Database(t)
-	pool, err := kit.OpenDatabase(t.Context(), db, pgtest.Owner(db))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	owner := openPool(t, db, pgtest.Owner(db))
+	migrate(t, owner, db)
+	pool := openPool(t, db, pgtest.Runtime(db))
 	c := newClock()
 	app, err := NewApp(testSettings(t), pool, kit.NewKeyring(pool, openWrapper{}, slog.New(slog.DiscardHandler)), c.now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := app.Migrate(t.Context()); err != nil {
+	if err := app.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &testApp{app, c}
+	return &testApp{app, c, owner}
+}
+
+func openPool(t testing.TB, db kit.Database, credentials kit.Credentials) *pgxpool.Pool {
+	t.Helper()
+	pool, err := kit.OpenDatabase(context.Background(), db, credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// migrate does what "identity migrate" does.
+func migrate(t testing.TB, owner *pgxpool.Pool, db kit.Database) {
+	t.Helper()
+	if err := Migrate(context.Background(), owner, pgtest.RuntimeRole(db)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 const goodPassword = "correct horse battery"

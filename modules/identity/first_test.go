@@ -96,18 +96,16 @@ func TestWithVault(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	vault := kit.OpenVault(settings, log)
 	t.Cleanup(vault.Close)
-	pool, err := kit.OpenDatabase(t.Context(), db, vault)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	owner := openPool(t, db, pgtest.Owner(db))
+	migrate(t, owner, db)
+	pool := openPool(t, db, vault)
 	c := newClock()
 	app, err := NewApp(testSettings(t), pool, kit.NewKeyring(pool, vault, log), c.now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	await(t, "the database user", func() bool { return pool.Ping(t.Context()) == nil })
-	if err := app.Migrate(t.Context()); err != nil {
+	if err := app.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := app.MakeFirst(t.Context(), vault, log); err != nil {
@@ -118,13 +116,13 @@ func TestWithVault(t *testing.T) {
 	if err != nil || !right {
 		t.Fatalf("the credential in Vault: %v %v", right, err)
 	}
-	secret, _ := (&testApp{app, c}).withFactor(t, p)
+	secret, _ := (&testApp{app, c, owner}).withFactor(t, p)
 	// Another process unwraps what this one sealed.
 	again, err := NewApp(testSettings(t), pool, kit.NewKeyring(pool, vault, log), c.now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := again.Migrate(t.Context()); err != nil {
+	if err := again.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if right, err := again.verifyTOTP(t.Context(), p.ID, codeOf(t, secret, c.now())); err != nil || !right {

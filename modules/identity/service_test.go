@@ -52,7 +52,7 @@ func start(t testing.TB) *service {
 	done := make(chan error, 1)
 	go func() {
 		done <- kit.Server{Listener: requests, Health: health, Router: a.Router(log), TLS: certificate,
-			Clients: []string{doorName, caseName, otherName}, Migrate: a.Migrate, Log: log}.Run(ctx)
+			Clients: []string{doorName, caseName, otherName}, Prepare: a.Prepare, Log: log}.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		stop()

@@ -50,6 +50,52 @@ module proves who it is by that module's certificate. */}}
 {{- merge (dict "tenant" $tenant "clients" $clients "issuer" $issuer) (omit .Values "platform") | toPrettyJson -}}
 {{- end }}
 
+{{/* Where the data and the keys are, for the module and for its migration. */}}
+{{- define "identity.store" -}}
+{{- with .Values.platform.database -}}
+- name: DATABASE_HOST
+  value: {{ .host | quote }}
+- name: DATABASE_PORT
+  value: {{ .port | toString | quote }}
+- name: DATABASE_NAME
+  value: {{ .name | quote }}
+- name: DATABASE_SSLMODE
+  value: {{ .sslMode | quote }}
+{{- if .tenantCA }}
+- name: DATABASE_ROOT_CERT
+  value: /etc/ejustice-database/ca.crt
+{{- end }}
+{{- end }}
+{{- with .Values.platform.vault }}
+- name: VAULT_ADDR
+  value: {{ .address | quote }}
+{{- if .caConfigMap }}
+- name: VAULT_CACERT
+  value: /etc/ejustice-vault/ca.crt
+{{- end }}
+- name: VAULT_LOGIN_PATH
+  value: {{ .loginPath | quote }}
+- name: VAULT_JWT_FILE
+  value: /var/run/ejustice-vault/token
+- name: VAULT_MOUNT
+  value: {{ .mount | quote }}
+{{- end }}
+{{- end }}
+
+{{/* By what they know the database and Vault. */}}
+{{- define "identity.authorities" -}}
+{{- if .Values.platform.database.tenantCA -}}
+- name: database-ca
+  mountPath: /etc/ejustice-database
+  readOnly: true
+{{ end -}}
+{{- if .Values.platform.vault.caConfigMap -}}
+- name: vault-ca
+  mountPath: /etc/ejustice-vault
+  readOnly: true
+{{- end }}
+{{- end }}
+
 {{/* Requests and limits are always set, because the tenant's quota asks for
 them. A limit that is not given is never below the request that is. */}}
 {{- define "identity.resources" -}}
