@@ -126,6 +126,14 @@ func TestRolesEnd(t *testing.T) {
 	}
 	first.get(path)
 	first.mustShow(http.StatusOK, "in place of")
+	// Nobody stands in for somebody who stands in, nor for longer than the role lasts.
+	_, clerk := s.staff(t, "a.clerk", Grant{Role: "clerk", Court: "RAM-SOLH", Until: s.now().AddDate(0, 0, 3)})
+	first.send(path+"/grants", "role", "clerk", "court", "RAM-SOLH", "reason", "Absence", "for", clerk.Login, "until", day)
+	first.mustShow(http.StatusUnprocessableEntity, `href="#until"`)
+	path = "/people/" + clerk.ID.String()
+	first.get(path)
+	first.send(path+"/grants", "role", "judge", "court", "RAM-SOLH", "reason", "Absence", "for", "c.judge", "until", day)
+	first.mustShow(http.StatusUnprocessableEntity, `href="#for"`)
 	// When the absent judge loses the role, nobody covers it any more.
 	first.get("/people/" + judge.ID.String() + "/end-grant?grant=" + judge.Grants[0].ID.String())
 	first.mustShow(http.StatusOK, "A second administrator must approve")

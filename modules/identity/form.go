@@ -32,8 +32,7 @@ func newForm(r *http.Request, v *visitor) *form {
 	return f
 }
 
-// fail notes a fault. The first one decides nothing: the status is that of forms
-// with faults.
+// fail notes a fault, and with it that the answer is a form with faults.
 func (f *form) fail(field, text string) {
 	f.Faults, f.status = append(f.Faults, fault{field, text}), http.StatusUnprocessableEntity
 }

@@ -100,20 +100,26 @@ func (a *App) readGrant(r *http.Request, v *visitor, page *kit.Page, f *form) (g
 	return g, a.readReason(r, page, f), nil
 }
 
-// readAbsent finds the absent person of a delegation, who must hold the role.
+// readAbsent finds the absent person of a delegation, who must hold the role, and
+// for as long.
 func (a *App) readAbsent(r *http.Request, page *kit.Page, f *form, g *Grant, text string) error {
 	login, _ := cleanLogin(text)
 	absent, err := findPerson(r.Context(), a.pool, "login", login, a.now())
-	switch {
-	case expired(err), err == nil && (!absent.Grants.has(g.Role, g.Court) || absent.ID.String() == r.PathValue("id")):
-		f.fail("for", page.T("person.for.wrong"))
-		return nil
-	case err != nil:
+	if err != nil && !expired(err) {
 		return err
 	}
+	at := slices.IndexFunc(absent.Grants, func(held Grant) bool { return held.Role == g.Role && held.Court == g.Court && held.For == uuid.Nil })
+	if at < 0 || absent.ID.String() == r.PathValue("id") {
+		f.fail("for", page.T("person.for.wrong"))
+		return nil
+	}
 	g.For = absent.ID
-	if g.Until.IsZero() && f.Fault("until") == "" {
+	switch held := absent.Grants[at]; {
+	case f.Fault("until") != "":
+	case g.Until.IsZero():
 		f.fail("until", page.T("person.until.missing"))
+	case !held.Until.IsZero() && g.Until.After(held.Until):
+		f.fail("until", page.T("person.until.longer"))
 	}
 	return nil
 }
