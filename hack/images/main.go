@@ -29,7 +29,7 @@ import (
 const release = "0.1.0"
 
 // modules are the folders below charts/, modules/ and cmd/ that tenants run.
-var modules = []string{"casemanagement", "frontdoor"}
+var modules = []string{"casemanagement", "frontdoor", "identity"}
 
 const operator = "operator"
 

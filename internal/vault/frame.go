@@ -288,7 +288,8 @@ func modulePolicy(tenant, module string) string {
 		allow(mount+"/transit/datakey/plaintext/"+module, "update"),
 		allow(mount+"/transit/sign/"+SigningKey(module), "update"),
 		allow(mount+"/transit/keys/"+SigningKey(module), "read"),
-		allow(mount+"/kv/data/"+module+"/*", "read"),
+		// What is there can be read and added to, and neither changed nor removed.
+		allow(mount+"/kv/data/"+module+"/*", "create", "read"),
 		allow("auth/token/renew-self", "update"),
 		allow("auth/token/revoke-self", "update"),
 		allow("sys/leases/renew", "update"),
@@ -314,6 +315,6 @@ func certificatePolicy(tenant string) string {
 	}, "\n")
 }
 
-func allow(path, capability string) string {
-	return fmt.Sprintf("path %q { capabilities = [%q] }", path, capability)
+func allow(path string, capabilities ...string) string {
+	return fmt.Sprintf(`path %q { capabilities = ["%s"] }`, path, strings.Join(capabilities, `", "`))
 }

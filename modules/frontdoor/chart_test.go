@@ -36,7 +36,7 @@ func TestChartConfigurationIsReadByTheModule(t *testing.T) {
 		t.Errorf("settings lost something: %+v", s)
 	}
 	delete(values, "routes")
-	if s := read(); len(s.Routes) != 1 || s.Routes[0] != (Route{"/", "casemanagement"}) {
+	if s := read(); len(s.Routes) != 2 || s.Routes[0] != (Route{"/identity", "identity"}) || s.Routes[1] != (Route{"/", "casemanagement"}) {
 		t.Errorf("routes by default: %+v", s.Routes)
 	}
 }
