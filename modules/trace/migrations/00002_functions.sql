@@ -5,7 +5,7 @@ SET ROLE {{owner}};
 
 -- Locks one chain of a court until the transaction ends: one that is free, else
 -- it waits for one by chance. Only append calls it, so it has append's search_path:
--- setting it again with each call costs more than the rest of this function.
+-- setting it again with each call would only take time.
 -- +goose StatementBegin
 CREATE FUNCTION trace.take_head(of_court text) RETURNS trace.head LANGUAGE plpgsql AS $$
 DECLARE
