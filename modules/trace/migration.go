@@ -2,7 +2,7 @@ package trace
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,8 +16,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-//go:embed migrations/trace.sql
-var schema string
+//go:embed migrations
+var migrations embed.FS
 
 // VersionTable is where goose notes which of the Migrations have run: they are
 // run by somebody else than the module's own.
@@ -46,17 +46,29 @@ func Migrations(roles Roles) (fs.FS, error) {
 	if roles.Owner == "" || roles.Module == "" || roles.Owner == roles.Module {
 		return nil, errors.New("the trace needs two roles: its owner's and the module's")
 	}
-	text := strings.NewReplacer(
+	names := strings.NewReplacer(
 		"{{owner}}", pgx.Identifier{roles.Owner}.Sanitize(),
 		"{{module}}", pgx.Identifier{roles.Module}.Sanitize(),
-	).Replace(schema)
-	return fstest.MapFS{"00001_trace.sql": {Data: []byte(text)}}, nil
+	)
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
+		return nil, fmt.Errorf("read the trace's migrations: %w", err)
+	}
+	named := fstest.MapFS{}
+	for _, file := range files {
+		text, err := migrations.ReadFile("migrations/" + file.Name())
+		if err != nil {
+			return nil, fmt.Errorf("read the trace's migrations: %w", err)
+		}
+		named[file.Name()] = &fstest.MapFile{Data: []byte(names.Replace(string(text)))}
+	}
+	return named, nil
 }
 
 // Install brings the trace in the database to this version's schema. See Roles
 // for who may. It may be repeated, and be called by several at once.
 func Install(ctx context.Context, pool *pgxpool.Pool, roles Roles) error {
-	migrations, err := Migrations(roles)
+	files, err := Migrations(roles)
 	if err != nil {
 		return err
 	}
@@ -66,7 +78,7 @@ func Install(ctx context.Context, pool *pgxpool.Pool, roles Roles) error {
 	if err != nil {
 		return fmt.Errorf("prepare migration lock: %w", err)
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations,
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
 		goose.WithSessionLocker(locker), goose.WithTableName(VersionTable), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read the trace's migrations: %w", err)

@@ -31,6 +31,12 @@ func encode(t testing.TB, value any) []byte {
 // and a document. change may spoil the manifest before it is signed.
 func export(t testing.TB, change func(*Manifest)) fstest.MapFS {
 	t.Helper()
+	return exportWith(t, change, func(*Anchor) {})
+}
+
+// exportWith also lets the anchors be spoilt before they are signed.
+func exportWith(t testing.TB, change func(*Manifest), spoil func(*Anchor)) fstest.MapFS {
+	t.Helper()
 	at := Time{time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}
 	document := []byte("what was filed")
 	sum := Hash(sha256.Sum256(document))
@@ -47,6 +53,7 @@ func export(t testing.TB, change func(*Manifest)) fstest.MapFS {
 		links.Write(append(encode(t, link), '\n'))
 		if seq%2 == 0 {
 			anchor := Anchor{Number: seq / 2, At: at, Previous: last.Hash, Root: Root(map[ID]Head{head.ID: head}), Chains: 1, Heads: []Head{head}, KeyID: "k/1"}
+			spoil(&anchor)
 			anchor.Signature = ed25519.Sign(private, anchor.Signed())
 			anchors.Write(append(encode(t, anchor), '\n'))
 			last = anchor.Ref()
@@ -108,6 +115,36 @@ func TestSignedManifestThatDoesNotFit(t *testing.T) {
 		"another document's id": {func(m *Manifest) { m.Documents[0].Size++ }, "altered"},
 	} {
 		if report := verify(t, export(t, test.change)); report.OK() || !strings.Contains(report.String(), test.says) {
+			t.Errorf("%s: want %q: %s", name, test.says, report)
+		}
+	}
+}
+
+// Nor is an anchor: a module that was taken over can have nonsense signed.
+func TestSignedAnchorThatDoesNotFit(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(*Anchor)
+		says  string
+	}{
+		"a head set back": {func(a *Anchor) { a.Heads[0].Seq = 1; a.Root = Root(map[ID]Head{a.Heads[0].ID: a.Heads[0]}) }, "already covers"},
+		"a head twice":    {func(a *Anchor) { a.Heads = append(a.Heads, a.Heads[0]) }, "already covers"},
+		"another count":   {func(a *Anchor) { a.Chains = 2 }, "does not cover"},
+		"another root":    {func(a *Anchor) { a.Root = Hash{} }, "does not cover"},
+		"another chain": {func(a *Anchor) {
+			a.Heads = append(a.Heads, Head{ID{"BBB", 0}, 1, Hash{1}})
+			a.Root, a.Chains = Root(map[ID]Head{a.Heads[0].ID: a.Heads[0], a.Heads[1].ID: a.Heads[1]}), 2
+		}, "court BBB, chain 0, entry 1: missing"},
+		"another hash": {func(a *Anchor) { a.Heads[0].Hash = Hash{}; a.Root = Root(map[ID]Head{a.Heads[0].ID: a.Heads[0]}) }, "rewritten"},
+		"a gap":        {func(a *Anchor) { a.Number = 3 }, "anchor 2: is missing"},
+		"one again":    {func(a *Anchor) { a.Number = 1 }, "anchor 1: is not the one"},
+		"other past":   {func(a *Anchor) { a.Previous = Hash{} }, "does not continue"},
+	} {
+		second := func(a *Anchor) {
+			if a.Number == 2 {
+				test.spoil(a)
+			}
+		}
+		if report := verify(t, exportWith(t, nil, second)); report.OK() || !strings.Contains(report.String(), test.says) {
 			t.Errorf("%s: want %q: %s", name, test.says, report)
 		}
 	}

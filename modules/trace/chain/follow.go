@@ -68,7 +68,7 @@ func (v *run) anchor(a Anchor, points map[ID][]checkpoint) bool {
 	before := v.heads
 	v.heads = maps.Clone(before)
 	for _, head := range a.Heads {
-		if head.Seq <= before[head.ID].Seq {
+		if head.Seq <= v.heads[head.ID].Seq {
 			v.bad(a.Number, "names entry %d of %s, which an earlier anchor already covers", head.Seq, head.ID)
 			v.heads = before
 			return false
