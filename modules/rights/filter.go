@@ -1,7 +1,7 @@
 package rights
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,46 +31,37 @@ func (f Filter) SQL() string {
 // which the query calls alias. Its placeholders begin at $first. Use it with
 // the row policies, not in their stead.
 func NewFilter(actor *Actor, ask Ask, table Table, alias string, first int, now time.Time) Filter {
-	f := Filter{}
-	argument := func(value any, sqlType string) string {
-		f.Args = append(f.Args, value)
-		return fmt.Sprintf("$%d::%s", first+len(f.Args)-1, sqlType)
+	var v values
+	name := pgx.Identifier{alias}.Sanitize()
+	grants := standard.effective(actor, now)
+	acts := "NULL::uuid" // of a program
+	if actor.Person != "" {
+		acts = v.add(actor.Person, "uuid")
 	}
-	var reasons, orders, acts string
-	if len(actor.Reasons) > 0 {
-		reasons = argument(actor.Reasons, "uuid[]")
-	}
-	if len(actor.Orders) > 0 {
-		orders = argument(actor.Orders, "uuid[]")
-	}
-	effective := standard.effective(actor, now)
-	for _, holder := range holders(effective) {
-		by := asker{reasons: reasons, orders: orders}
-		by.holder = "NULL::uuid" // of a program
-		if actor.Person != "" {
-			by.holder = argument(actor.Person, "uuid")
-			acts = by.holder
-		}
+	reasons, orders := v.cases(actor.Reasons), v.cases(actor.Orders)
+	var conditions []string
+	for _, holder := range holders(grants) {
+		by := asker{reasons: reasons, orders: orders, holder: acts}
 		if holder != "" {
-			by.holder, by.acts = argument(holder, "uuid"), acts
+			by.holder, by.acts = v.add(holder, "uuid"), acts
 		}
 		by.courts = func(roles roleSet) string {
-			if courts := courtsOf(effective, holder, roles); len(courts) > 0 {
-				return argument(courts, "text[]")
+			if courts := courtsOf(grants, holder, roles); len(courts) > 0 {
+				return v.add(courts, "text[]")
 			}
 			return ""
 		}
 		by.everywhere = func(roles roleSet) string {
-			for _, g := range effective {
-				if g.For == holder && g.Court == "" && roles.has(g.Role) {
-					return "true"
-				}
+			if slices.ContainsFunc(grants, func(g Grant) bool { return g.For == holder && g.Court == "" && roles.has(g.Role) }) {
+				return "true"
 			}
 			return ""
 		}
-		f.Any = append(f.Any, standard.alternatives(ask, by, table.columns(pgx.Identifier{alias}.Sanitize()))...)
+		for _, condition := range standard.alternatives(ask, by, table.columns(name)) {
+			conditions = append(conditions, table.within(name, condition))
+		}
 	}
-	return f
+	return v.filter(conditions, first)
 }
 
 // effective are the grants that count, with those that need not be given.

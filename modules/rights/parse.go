@@ -183,8 +183,21 @@ func (l *line) read() error {
 	return l.fits()
 }
 
-// fits refuses actions and field groups of which none belong together.
+// fits refuses what has no case: a role that is held without a grant and is
+// therefore for the whole tenant, by another reach; a program's relation; and
+// actions and field groups of which none belong together.
 func (l *line) fits() error {
+	for _, role := range l.roles {
+		if Role(role).granted() || l.cells[1] == "any" {
+			continue
+		}
+		if l.cells[2] != "any" && l.cells[2] != reachTenant.String() {
+			return fmt.Errorf("can never match: %s is held for the whole tenant", Role(role))
+		}
+		if Role(role) == Service && !l.relations.Has(None) {
+			return fmt.Errorf("can never match: %s has no relation to a case", Role(role))
+		}
+	}
 	for _, action := range l.actions {
 		if l.cells[5] != "any" && !slices.ContainsFunc(l.groups, func(g int) bool { return known(Action(action), FieldGroup(g)) }) {
 			return fmt.Errorf("can never match: %s is not about any of these fields", Action(action))

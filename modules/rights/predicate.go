@@ -16,6 +16,9 @@ type asker struct {
 	courts, everywhere func(roleSet) string
 	// holder is whose relations allow; acts, unless empty, whose also refuse.
 	holder, acts string
+	// probe has relations looked up row by row; otherwise a query may begin with
+	// the rows of the holder.
+	probe bool
 	// reasons and orders are arrays of the ids of cases.
 	reasons, orders string
 }
@@ -73,11 +76,7 @@ func (a arm) related(by asker, c columns) string {
 		if relations == 0 {
 			continue
 		}
-		parts := []string{a.relation(relations, by, c)}
-		for _, condition := range needed(need(n), by, c) {
-			parts = append(parts, condition)
-		}
-		ways = append(ways, and(parts))
+		ways = append(ways, and(append(needed(need(n), by, c), a.relation(relations, by, c))))
 	}
 	return or(ways)
 }
@@ -109,8 +108,10 @@ func (a arm) relation(may RelationSet, by asker, c columns) string {
 		return "true"
 	}
 	var ways []string
-	if stored := (may &^ never).stored(); len(stored) > 0 {
-		ways = append(ways, fmt.Sprintf("%s IN (SELECT r.case_id FROM case_relation r WHERE r.person = %s AND r.relation IN (%s))",
+	if stored := (may &^ never).stored(); len(stored) > 0 && by.probe {
+		ways = append(ways, relation(c.caseID, by.holder, stored))
+	} else if len(stored) > 0 {
+		ways = append(ways, fmt.Sprintf("%s IN (SELECT held.case_id FROM case_relation held WHERE held.person = %s AND held.relation IN (%s))",
 			c.caseID, by.holder, texts(stored)))
 	}
 	if may.Has(None) {
@@ -120,7 +121,7 @@ func (a arm) relation(may RelationSet, by asker, c columns) string {
 }
 
 func relation(caseID, person string, relations []string) string {
-	return fmt.Sprintf("EXISTS (SELECT 1 FROM case_relation r WHERE r.case_id = %s AND r.person = %s AND r.relation IN (%s))",
+	return fmt.Sprintf("EXISTS (SELECT 1 FROM case_relation held WHERE held.case_id = %s AND held.person = %s AND held.relation IN (%s))",
 		caseID, person, texts(relations))
 }
 

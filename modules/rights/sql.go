@@ -71,7 +71,7 @@ func policy(b *strings.Builder, table, what, command, clause, condition string) 
 func policyCondition(table Table, asks ...Ask) string {
 	name := pgx.Identifier{table.Name}.Sanitize()
 	c := table.columns(name)
-	own, absent := settingAsker(""), settingAsker("a.person")
+	own, absent := settingAsker(""), settingAsker("absent.person")
 	var direct, delegated []string
 	for _, ask := range asks {
 		direct = append(direct, standard.alternatives(ask, own, c)...)
@@ -79,14 +79,19 @@ func policyCondition(table Table, asks ...Ask) string {
 	}
 	condition := strings.Join(direct, "\n OR ")
 	// Most people stand in for nobody, which is found out once a statement.
-	condition += "\n OR ((SELECT rights_stands_in()) AND EXISTS (SELECT 1 FROM rights_absent() AS a(person) WHERE\n    " +
+	condition += "\n OR ((SELECT rights_stands_in()) AND EXISTS (SELECT 1 FROM rights_absent() AS absent(person) WHERE\n    " +
 		strings.Join(delegated, "\n    OR ") + "))"
-	if table.Of == nil {
+	return table.within(name, condition)
+}
+
+// within puts a condition that is about the table of the cases where it is.
+func (t Table) within(name, condition string) string {
+	if t.Of == nil {
 		return condition
 	}
-	parent := pgx.Identifier{table.Of.Name}.Sanitize()
+	parent := pgx.Identifier{t.Of.Name}.Sanitize()
 	return fmt.Sprintf("EXISTS (SELECT 1 FROM %s WHERE %s.%s = %s.%s AND (\n%s))", parent,
-		parent, pgx.Identifier{table.Of.Case}.Sanitize(), name, pgx.Identifier{table.Case}.Sanitize(), condition)
+		parent, pgx.Identifier{t.Of.Case}.Sanitize(), name, pgx.Identifier{t.Case}.Sanitize(), condition)
 }
 
 // columns are the table's, as a query that calls it by name says them.
@@ -125,6 +130,7 @@ func settingAsker(absent string) asker {
 	by.everywhere = func(roles roleSet) string { return "(SELECT " + call("rights_everywhere", "NULL", roles) + ")" }
 	if absent != "" {
 		by.holder, by.acts = absent, by.holder
+		by.probe = true
 		by.courts = func(roles roleSet) string { return call("rights_courts", absent, roles) }
 		by.everywhere = func(roles roleSet) string { return call("rights_everywhere", absent, roles) }
 	}
