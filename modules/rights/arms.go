@@ -73,12 +73,20 @@ func mergeReaches(narrow []arm) []arm {
 	return merged
 }
 
-func (s roleSet) codes() []string {
-	var codes []string
+func (s roleSet) list() []Role {
+	var roles []Role
 	for r := Anyone; r < roleEnd; r++ {
 		if s.has(r) {
-			codes = append(codes, r.String())
+			roles = append(roles, r)
 		}
+	}
+	return roles
+}
+
+func (s roleSet) codes() []string {
+	var codes []string
+	for _, r := range s.list() {
+		codes = append(codes, r.String())
 	}
 	return codes
 }

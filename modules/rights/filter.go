@@ -1,11 +1,8 @@
 package rights
 
 import (
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Filter narrows a query to the rows that an actor may see. It is made from
@@ -32,7 +29,7 @@ func (f Filter) SQL() string {
 // the row policies, not in their stead.
 func NewFilter(actor *Actor, ask Ask, table Table, alias string, first int, now time.Time) Filter {
 	var v values
-	name := pgx.Identifier{alias}.Sanitize()
+	name := quoted(alias)
 	grants := standard.effective(actor, now)
 	acts := "NULL::uuid" // of a program
 	if actor.Person != "" {
@@ -41,21 +38,9 @@ func NewFilter(actor *Actor, ask Ask, table Table, alias string, first int, now 
 	reasons, orders := v.cases(actor.Reasons), v.cases(actor.Orders)
 	var conditions []string
 	for _, holder := range holders(grants) {
-		by := asker{reasons: reasons, orders: orders, holder: acts}
+		by := knownAsker{values: &v, grants: grants, of: holder, holder: acts, reasons: reasons, orders: orders}
 		if holder != "" {
 			by.holder, by.acts = v.add(holder, "uuid"), acts
-		}
-		by.courts = func(roles roleSet) string {
-			if courts := courtsOf(grants, holder, roles); len(courts) > 0 {
-				return v.add(courts, "text[]")
-			}
-			return ""
-		}
-		by.everywhere = func(roles roleSet) string {
-			if slices.ContainsFunc(grants, func(g Grant) bool { return g.For == holder && g.Court == "" && roles.has(g.Role) }) {
-				return "true"
-			}
-			return ""
 		}
 		for _, condition := range standard.alternatives(ask, by, table.columns(name)) {
 			conditions = append(conditions, table.within(name, condition))
@@ -93,14 +78,4 @@ func holders(grants []Grant) []string {
 		}
 	}
 	return found
-}
-
-func courtsOf(grants []Grant, holder string, roles roleSet) []string {
-	var courts []string
-	for _, g := range grants {
-		if g.For == holder && g.Court != "" && roles.has(g.Role) {
-			courts = append(courts, g.Court)
-		}
-	}
-	return courts
 }

@@ -9,18 +9,20 @@ import (
 // are empty, and then no rule applies that needs them.
 type columns struct{ caseID, court, appeal, from, sealing, protected string }
 
-// asker says in SQL who asks. Expressions that are empty are false.
-type asker struct {
-	// courts is the array of the courts for which one of the roles is held;
-	// everywhere says whether one is held for the whole tenant.
-	courts, everywhere func(roleSet) string
-	// holder is whose relations allow; acts, unless empty, whose also refuse.
-	holder, acts string
-	// probe has relations looked up row by row; otherwise a query may begin with
-	// the rows of the holder.
-	probe bool
-	// reasons and orders are arrays of the ids of cases.
-	reasons, orders string
+// asker says in SQL who asks. Each method returns a condition; an empty one is
+// false, and "true" is true.
+type asker interface {
+	// granted: one of the roles is held by one of the reaches.
+	granted(roles []Role, reaches []reach, c columns) string
+	// related: the holder of the role has one of the relations to the case.
+	related(relations []string, c columns) string
+	// unrelated: the holder has none.
+	unrelated(c columns) string
+	// refused: the holder, or who acts, has one of the relations.
+	refused(relations []string, c columns) string
+	// reason, order: one is given for the case.
+	reason(c columns) string
+	order(c columns) string
 }
 
 // alternatives are the conditions of which one must hold for an ask.
@@ -34,70 +36,47 @@ func (t *table) alternatives(ask Ask, by asker, c columns) []string {
 	return found
 }
 
-// condition is empty when the arm can never hold.
+// condition says that the arm holds; it is empty when it never can.
 func (a arm) condition(by asker, c columns) string {
-	reached := a.reached(by, c)
-	related := a.related(by, c)
-	if reached == "" || related == "" {
+	parts := []string{by.granted(a.roles.list(), a.reaches, c), fmt.Sprintf("%s IN (%s)", c.sealing, texts(a.levels.codes())), a.allowed(by, c)}
+	if never := a.cell.never.stored(); len(never) > 0 {
+		parts = append(parts, "NOT "+by.refused(never, c))
+	}
+	condition := and(parts)
+	if condition == "" {
 		return ""
 	}
-	parts := []string{reached, fmt.Sprintf("%s IN (%s)", c.sealing, texts(a.levels.codes()))}
-	if related != "true" {
-		parts = append(parts, related)
-	}
-	if never := a.cell.never.stored(); len(never) > 0 {
-		parts = append(parts, "NOT "+relation(c.caseID, by.holder, never))
-		if by.acts != "" {
-			parts = append(parts, "NOT "+relation(c.caseID, by.acts, never))
-		}
-	}
-	return "(" + strings.Join(parts, " AND ") + ")"
+	return "(" + condition + ")"
 }
 
-// reached says that a grant meets the record's courts.
-func (a arm) reached(by asker, c columns) string {
-	var ways []string
-	for _, r := range a.reaches {
-		column := map[reach]string{reachOwn: c.court, reachAppeal: c.appeal, reachSent: c.from}[r]
-		if r == reachTenant {
-			ways = append(ways, by.everywhere(a.roles))
-		} else if courts := by.courts(a.roles); courts != "" && column != "" {
-			ways = append(ways, fmt.Sprintf("%s = ANY (%s)", column, courts))
-		}
-	}
-	return or(ways)
-}
-
-// related says that the holder is to the case what allows, and that what it
+// allowed says that the holder is to the case what allows, and that what it
 // takes besides is there.
-func (a arm) related(by asker, c columns) string {
+func (a arm) allowed(by asker, c columns) string {
 	var ways []string
 	for n, relations := range a.cell.may {
 		if relations == 0 {
 			continue
 		}
-		ways = append(ways, and(append(needed(need(n), by, c), a.relation(relations, by, c))))
+		parts := []string{a.relation(relations, by, c)}
+		if need(n)&needReason != 0 {
+			parts = append(parts, by.reason(c))
+		}
+		if need(n)&needOrder != 0 {
+			parts = append(parts, by.order(c))
+		}
+		if need(n)&needUnprotected != 0 {
+			parts = append(parts, unprotected(c))
+		}
+		ways = append(ways, and(parts))
 	}
 	return or(ways)
 }
 
-// needed are the conditions for a set of needs.
-func needed(n need, by asker, c columns) []string {
-	var conditions []string
-	if n&needReason != 0 {
-		conditions = append(conditions, anyOf(c.caseID, by.reasons))
+func unprotected(c columns) string {
+	if c.protected == "" {
+		return ""
 	}
-	if n&needOrder != 0 {
-		conditions = append(conditions, anyOf(c.caseID, by.orders))
-	}
-	if n&needUnprotected != 0 {
-		if c.protected == "" {
-			conditions = append(conditions, "")
-		} else {
-			conditions = append(conditions, "NOT "+c.protected)
-		}
-	}
-	return conditions
+	return "NOT " + c.protected
 }
 
 // relation says that the holder has one of the relations. Those that refuse
@@ -108,28 +87,27 @@ func (a arm) relation(may RelationSet, by asker, c columns) string {
 		return "true"
 	}
 	var ways []string
-	if stored := (may &^ never).stored(); len(stored) > 0 && by.probe {
-		ways = append(ways, relation(c.caseID, by.holder, stored))
-	} else if len(stored) > 0 {
-		ways = append(ways, fmt.Sprintf("%s IN (SELECT held.case_id FROM case_relation held WHERE held.person = %s AND held.relation IN (%s))",
-			c.caseID, by.holder, texts(stored)))
+	if stored := (may &^ never).stored(); len(stored) > 0 {
+		ways = append(ways, by.related(stored, c))
 	}
 	if may.Has(None) {
-		ways = append(ways, "NOT "+relation(c.caseID, by.holder, allRelations.stored()))
+		ways = append(ways, by.unrelated(c))
 	}
 	return or(ways)
 }
 
-func relation(caseID, person string, relations []string) string {
-	return fmt.Sprintf("EXISTS (SELECT 1 FROM case_relation held WHERE held.case_id = %s AND held.person = %s AND held.relation IN (%s))",
-		caseID, person, texts(relations))
-}
-
-func anyOf(value, array string) string {
-	if array == "" {
-		return ""
+// column is the column with the court that a reach is about; none for the
+// whole tenant.
+func (r reach) column(c columns) string {
+	switch r {
+	case reachOwn:
+		return c.court
+	case reachAppeal:
+		return c.appeal
+	case reachSent:
+		return c.from
 	}
-	return fmt.Sprintf("%s = ANY (%s)", value, array)
+	return ""
 }
 
 // or joins conditions, of which an empty one is false and "true" is true.

@@ -3,10 +3,11 @@ package rights
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -16,32 +17,39 @@ const setting = "ejustice.actor"
 // settingActor is the actor as the policies read it: only what counts now, so
 // that a policy need know nothing of time, second factors and roles apart.
 type settingActor struct {
-	Person  string         `json:"person,omitempty"`
-	Grants  []settingGrant `json:"grants"`
-	Reasons []string       `json:"reasons,omitempty"`
-	Orders  []string       `json:"orders,omitempty"`
+	Person string `json:"person,omitempty"`
+	// People are the actor and whoever the actor stands in for.
+	People []string `json:"people"`
+	// Grants are written as grantText does; For has those of each absent person.
+	Grants  []string            `json:"grants"`
+	For     map[string][]string `json:"for,omitempty"`
+	Roles   []string            `json:"roles"` // of both
+	Reasons []string            `json:"reasons,omitempty"`
+	Orders  []string            `json:"orders,omitempty"`
 }
 
-type settingGrant struct {
-	Role  string `json:"role"`
-	Court string `json:"court"`
-	For   string `json:"for,omitempty"`
-}
+// grantText is a role and a court, or a role for the whole tenant.
+func grantText(role Role, court string) string { return role.String() + "@" + court }
 
 // Setting is the actor as the row policies read it, at the time now. An id
-// that is no UUID is an error.
+// that is no UUID in lower case is an error.
 func Setting(actor *Actor, now time.Time) (string, error) {
-	s := settingActor{Person: actor.Person, Reasons: actor.Reasons, Orders: actor.Orders, Grants: []settingGrant{}}
-	ids := append([]string{}, actor.Reasons...)
-	ids = append(ids, actor.Orders...)
-	ids = append(ids, actor.People(now)...)
-	for _, id := range ids {
-		if _, err := uuid.Parse(id); err != nil {
-			return "", fmt.Errorf("actor: an id is no UUID")
+	s := settingActor{Person: actor.Person, People: actor.People(now), Reasons: actor.Reasons, Orders: actor.Orders}
+	for _, id := range slices.Concat(s.People, s.Reasons, s.Orders) {
+		if written := id; !canonical(&id) || id != written {
+			return "", errors.New("the actor: an id is no UUID in lower case")
 		}
 	}
 	for _, g := range standard.effective(actor, now) {
-		s.Grants = append(s.Grants, settingGrant{g.Role.String(), g.Court, g.For})
+		s.Roles = append(s.Roles, g.Role.String())
+		if g.For == "" {
+			s.Grants = append(s.Grants, grantText(g.Role, g.Court))
+			continue
+		}
+		if s.For == nil {
+			s.For = map[string][]string{}
+		}
+		s.For[g.For] = append(s.For[g.For], grantText(g.Role, g.Court))
 	}
 	text, err := json.Marshal(s)
 	return string(text), err

@@ -40,7 +40,7 @@ func SQL(tables ...Table) string {
 	var b strings.Builder
 	b.WriteString(functions)
 	for _, table := range tables {
-		name := pgx.Identifier{table.Name}.Sanitize()
+		name := quoted(table.Name)
 		protect(&b, name)
 		policy(&b, name, "read", "SELECT", "USING", policyCondition(table, table.Read))
 		if len(table.Insert) > 0 {
@@ -67,72 +67,35 @@ func policy(b *strings.Builder, table, what, command, clause, condition string) 
 	fmt.Fprintf(b, "CREATE POLICY rights_%s ON %s FOR %s %s (\n%s\n);\n", what, table, command, clause, condition)
 }
 
-// policyCondition says that whoever the setting names may do one of the asks.
-func policyCondition(table Table, asks ...Ask) string {
-	name := pgx.Identifier{table.Name}.Sanitize()
-	c := table.columns(name)
-	own, absent := settingAsker(""), settingAsker("absent.person")
-	var direct, delegated []string
-	for _, ask := range asks {
-		direct = append(direct, standard.alternatives(ask, own, c)...)
-		delegated = append(delegated, standard.alternatives(ask, absent, c)...)
-	}
-	condition := strings.Join(direct, "\n OR ")
-	// Most people stand in for nobody, which is found out once a statement.
-	condition += "\n OR ((SELECT rights_stands_in()) AND EXISTS (SELECT 1 FROM rights_absent() AS absent(person) WHERE\n    " +
-		strings.Join(delegated, "\n    OR ") + "))"
-	return table.within(name, condition)
-}
-
 // within puts a condition that is about the table of the cases where it is.
 func (t Table) within(name, condition string) string {
 	if t.Of == nil {
 		return condition
 	}
-	parent := pgx.Identifier{t.Of.Name}.Sanitize()
+	parent := quoted(t.Of.Name)
 	return fmt.Sprintf("EXISTS (SELECT 1 FROM %s WHERE %s.%s = %s.%s AND (\n%s))", parent,
-		parent, pgx.Identifier{t.Of.Case}.Sanitize(), name, pgx.Identifier{t.Case}.Sanitize(), condition)
+		parent, quoted(t.Of.Case), name, quoted(t.Case), condition)
 }
 
 // columns are the table's, as a query that calls it by name says them.
 func (t Table) columns(name string) columns {
 	from, source := name, t
 	if t.Of != nil {
-		from, source = pgx.Identifier{t.Of.Name}.Sanitize(), *t.Of
+		from, source = quoted(t.Of.Name), *t.Of
 	}
 	column := func(c string) string {
 		if c == "" {
 			return ""
 		}
-		return from + "." + pgx.Identifier{c}.Sanitize()
+		return from + "." + quoted(c)
 	}
 	c := columns{column(source.Case), column(source.Court), column(source.AppealCourt), column(source.FromCourt),
 		column(source.Sealing), column(source.Protected)}
 	if t.OwnSealing != "" {
-		c.sealing = fmt.Sprintf("rights_stricter(%s, %s.%s)", c.sealing, name, pgx.Identifier{t.OwnSealing}.Sanitize())
+		c.sealing = fmt.Sprintf("rights_stricter(%s, %s.%s)", c.sealing, name, quoted(t.OwnSealing))
 	}
 	return c
 }
 
-// settingAsker asks for the actor of the setting, or for whom they stand in.
-// What does not depend on the row stands in a query of its own, which
-// PostgreSQL runs once a statement.
-func settingAsker(absent string) asker {
-	call := func(function, whose string, roles roleSet) string {
-		return fmt.Sprintf("%s(%s, %s)", function, whose, texts(roles.codes()))
-	}
-	by := asker{
-		reasons: "(SELECT rights_cases('reasons'))::uuid[]",
-		orders:  "(SELECT rights_cases('orders'))::uuid[]",
-		holder:  "(SELECT rights_person())",
-	}
-	by.courts = func(roles roleSet) string { return "(SELECT " + call("rights_courts", "NULL", roles) + ")::text[]" }
-	by.everywhere = func(roles roleSet) string { return "(SELECT " + call("rights_everywhere", "NULL", roles) + ")" }
-	if absent != "" {
-		by.holder, by.acts = absent, by.holder
-		by.probe = true
-		by.courts = func(roles roleSet) string { return call("rights_courts", absent, roles) }
-		by.everywhere = func(roles roleSet) string { return call("rights_everywhere", absent, roles) }
-	}
-	return by
-}
+// quoted is a name as SQL takes any.
+func quoted(name string) string { return pgx.Identifier{name}.Sanitize() }
