@@ -1,0 +1,270 @@
+package rights
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+var (
+	caseFile = Table{Name: "case_file", Case: "id", Court: "court_code", Sealing: "sealing", FromCourt: "sent_from", Read: Ask{CaseList, Bare},
+		Insert: []Ask{{CaseFile, Bare}},
+		Update: []Ask{{CaseRegister, Bare}, {CaseEvent, Bare}, {CaseSeal, Bare}, {CaseUnseal, Bare}, {CaseTransfer, Bare}}}
+	documents = Table{Name: "document", Case: "case_id", Of: &caseFile, OwnSealing: "sealing", Read: Ask{CaseRead, Documents},
+		Insert: []Ask{{DocumentAdd, Documents}}}
+)
+
+// register is a small register of cases, protected.
+func register(t testing.TB) (owner, admin *pgx.Conn) {
+	t.Helper()
+	owner, admin = connections(t)
+	execute(t, owner, relationTable+`
+		CREATE TABLE case_file (id uuid PRIMARY KEY, court_code text NOT NULL, sealing text NOT NULL, sent_from text);
+		CREATE TABLE document (id uuid PRIMARY KEY, case_id uuid NOT NULL REFERENCES case_file, sealing text NOT NULL);`)
+	execute(t, owner, SQL(caseFile, documents))
+	execute(t, owner, SQL(caseFile, documents)) // again, as a later migration does
+	return owner, admin
+}
+
+// as runs f in a transaction of the actor, and rolls it back.
+func as(t testing.TB, c *pgx.Conn, a *Actor, f func(tx pgx.Tx)) {
+	t.Helper()
+	ctx := context.Background()
+	tx, err := c.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if err := Enter(ctx, tx, a, noon); err != nil {
+		t.Fatal(err)
+	}
+	f(tx)
+}
+
+func count(t testing.TB, c interface {
+	QueryRow(context.Context, string, ...any) pgx.Row
+}, table string) int {
+	t.Helper()
+	var n int
+	if err := c.QueryRow(context.Background(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Without an actor every table is empty, for its owner too, and after the
+// transaction of an actor it is empty again.
+func TestNobodyIsShownNothing(t *testing.T) {
+	owner, admin := register(t)
+	execute(t, admin, `INSERT INTO case_file VALUES ($1, 'A', 'public')`, theCase)
+	execute(t, admin, `INSERT INTO case_relation VALUES ($1, $2, 'named')`, theCase, me)
+	tables := []string{"case_file", "document", "case_relation"}
+	empty := func(when string) {
+		t.Helper()
+		for _, table := range tables {
+			if n := count(t, owner, table); n != 0 {
+				t.Errorf("%s: %d rows of %s are shown to nobody", when, n, table)
+			}
+		}
+	}
+	empty("at first")
+	as(t, owner, &Actor{Person: me}, func(tx pgx.Tx) {
+		if count(t, tx, "case_file") != 1 || count(t, tx, "case_relation") != 1 {
+			t.Error("somebody is shown nothing")
+		}
+	})
+	empty("after somebody")
+	as(t, owner, &Actor{}, func(tx pgx.Tx) {
+		if count(t, tx, "case_file") != 0 {
+			t.Error("an actor who is nobody is shown something")
+		}
+	})
+	for _, text := range []string{"{}", "null", "[]", `"x"`, `{"person": null, "grants": null}`} {
+		execute(t, owner, "SELECT set_config('ejustice.actor', $1, false)", text)
+		if n := count(t, owner, "case_file"); n != 0 {
+			t.Errorf("%s is shown %d rows", text, n)
+		}
+	}
+	execute(t, owner, "SELECT set_config('ejustice.actor', '{', false)")
+	if _, err := owner.Exec(context.Background(), "SELECT * FROM case_file"); err == nil {
+		t.Error("an actor that cannot be read is let in")
+	}
+}
+
+func TestAnActorWithStrangeIDsIsAnError(t *testing.T) {
+	for _, a := range []*Actor{{Person: "x"}, {Person: me, Reasons: []string{"x"}}, {Person: me, Orders: []string{"x"}},
+		{Person: "{" + me + "}"}, {Person: me, Reasons: []string{"ABCDEF00-0000-4000-8000-000000000001"}}} {
+		if _, err := Setting(a, noon); err == nil {
+			t.Errorf("%+v: no error", a)
+		}
+	}
+}
+
+// Who files sees the parties' relations that they stored, and not those of
+// others; who assigns sees all.
+func TestRelationsAreShownToWhoHasThemAndToWhoAssigns(t *testing.T) {
+	owner, admin := register(t)
+	execute(t, admin, `INSERT INTO case_relation VALUES ($1, $2, 'counsel'), ($1, $3, 'party'), ($1, $4, 'named')`, theCase, me, absent, other)
+	shown := map[string]struct {
+		actor Actor
+		want  int
+	}{
+		"a lawyer":           {Actor{Person: me, Grants: []Grant{{Role: Lawyer}}}, 1},
+		"an auditor":         {Actor{Person: me, MFA: true, Grants: []Grant{{Role: Auditor}}}, 1},
+		"a registrar":        {Actor{Person: me, MFA: true, Grants: []Grant{{Role: Registrar, Court: "A"}}}, 3},
+		"a weak registrar":   {Actor{Person: me, Grants: []Grant{{Role: Registrar, Court: "A"}}}, 1},
+		"a colleague's help": {Actor{Person: me, Grants: []Grant{{Role: Lawyer}, {Role: Lawyer, For: absent, Until: noon.Add(1)}}}, 2},
+		"a program":          {Actor{Service: "reporting"}, 0},
+	}
+	for name, s := range shown {
+		as(t, owner, &s.actor, func(tx pgx.Tx) {
+			if n := count(t, tx, "case_relation"); n != s.want {
+				t.Errorf("%s is shown %d relations, want %d", name, n, s.want)
+			}
+		})
+	}
+	lawyer := shown["a lawyer"].actor
+	for relation, want := range map[string]bool{"party": true, "counsel": true, "named": false, "assigned": false, "excluded": false} {
+		as(t, owner, &lawyer, func(tx pgx.Tx) {
+			_, err := tx.Exec(context.Background(), `INSERT INTO case_relation VALUES ($1, $2, $3)`, uuid.NewString(), other, relation)
+			if (err == nil) != want {
+				t.Errorf("a lawyer says who is %s: %v", relation, err)
+			}
+		})
+	}
+}
+
+// A document is sealed at least as its case is, in the database as in Decide.
+func TestADocumentIsAsSealedAsTheStricterOfBothLevels(t *testing.T) {
+	owner, admin := register(t)
+	type row struct {
+		record Record
+		id     string
+	}
+	var rows []row
+	for own := Public; own < sealingEnd; own++ {
+		for of := Public; of < sealingEnd; of++ {
+			for _, relations := range []RelationSet{0, SetOf(PartyTo), SetOf(Named)} {
+				r := row{Record{Case: uuid.NewString(), Court: "A", Sealing: Stricter(own, of), Relations: map[string]RelationSet{me: relations}}, uuid.NewString()}
+				rows = append(rows, r)
+				execute(t, admin, `INSERT INTO case_file VALUES ($1, 'A', $2)`, r.record.Case, of.String())
+				execute(t, admin, `INSERT INTO document VALUES ($1, $2, $3)`, r.id, r.record.Case, own.String())
+				for _, relation := range relations.stored() {
+					execute(t, admin, `INSERT INTO case_relation VALUES ($1, $2, $3)`, r.record.Case, me, relation)
+				}
+			}
+		}
+	}
+	for _, a := range []*Actor{{Person: me, Grants: []Grant{{Role: Party}}}, {Person: me, MFA: true, Grants: []Grant{{Role: Clerk, Court: "A"}}}} {
+		var want []string
+		for _, r := range rows {
+			if Decide(a, CaseRead, Documents, &r.record, noon).Allowed {
+				want = append(want, r.id)
+			}
+		}
+		slices.Sort(want)
+		as(t, owner, a, func(tx pgx.Tx) {
+			found, _ := tx.Query(context.Background(), "SELECT id::text FROM document ORDER BY 1")
+			got, err := pgx.CollectRows(found, pgx.RowTo[string])
+			if err != nil || !slices.Equal(got, want) || len(want) == 0 {
+				t.Errorf("%s sees %d documents, want %d: %v", a.Grants[0].Role, len(got), len(want), err)
+			}
+		})
+	}
+	if Stricter(Public, 0) != 0 || Stricter(9, Sealed) != 0 {
+		t.Error("a level that is none does not close")
+	}
+	execute(t, admin, `UPDATE document SET sealing = 'open'`)
+	as(t, owner, &Actor{Person: me, Grants: []Grant{{Role: Party}}}, func(tx pgx.Tx) {
+		if n := count(t, tx, "document"); n != 0 {
+			t.Errorf("%d documents of an unknown level are shown", n)
+		}
+	})
+}
+
+// The registry's officer who transfers a case, and the registrar who seals one,
+// can write what they were ordered to, and then see what is left to them.
+func TestTransferAndSealingPassThePolicies(t *testing.T) {
+	owner, admin := register(t)
+	execute(t, admin, `INSERT INTO case_file VALUES ($1, 'A', 'parties')`, theCase)
+	execute(t, admin, `INSERT INTO case_relation VALUES ($1, $2, 'registry')`, theCase, me)
+	registrar := Actor{Person: me, MFA: true, Grants: []Grant{{Role: Registrar, Court: "A"}}, Orders: []string{theCase}}
+	ctx := context.Background()
+	as(t, owner, &registrar, func(tx pgx.Tx) {
+		if _, err := tx.Exec(ctx, `UPDATE case_file SET court_code = 'B', sent_from = 'A' WHERE id = $1`, theCase); err != nil {
+			t.Errorf("transfer: %v", err)
+		}
+		if count(t, tx, "case_file") != 1 {
+			t.Error("the officer does not find the case that they sent")
+		}
+	})
+	seal := func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE case_file SET sealing = 'sealed' WHERE id = $1`, theCase)
+		return err
+	}
+	as(t, owner, &registrar, func(tx pgx.Tx) {
+		if !refused(seal(tx)) {
+			t.Error("somebody whom the court does not name seals a case away from themselves")
+		}
+	})
+	registrar.Reasons = []string{theCase}
+	as(t, owner, &registrar, func(tx pgx.Tx) {
+		if _, err := tx.Exec(ctx, `INSERT INTO case_relation VALUES ($1, $2, 'named')`, theCase, me); err != nil {
+			t.Fatal(err)
+		}
+		if err := seal(tx); err != nil {
+			t.Errorf("seal: %v", err)
+		}
+	})
+	as(t, owner, &Actor{Person: me, Grants: []Grant{{Role: Party}}}, func(tx pgx.Tx) {
+		if tag, err := tx.Exec(ctx, `DELETE FROM case_file`); err != nil || tag.RowsAffected() != 0 {
+			t.Errorf("a case was deleted: %v", err)
+		}
+	})
+}
+
+// refused says whether a policy did not let a row be written.
+func refused(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && answer.Code == "42501"
+}
+
+// A row is inserted exactly where Decide allows one of the table's questions.
+func TestInsertingAgreesWithDecide(t *testing.T) {
+	seed := uint64(41)
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 4))
+	owner, admin := register(t)
+	records := randomRecords(random, 300)
+	allowed := 0
+	for i := range records {
+		r := &records[i]
+		r.Case, r.AppealCourt, r.Protected = uuid.NewString(), "", false
+		for person, relations := range r.Relations {
+			for _, relation := range relations.stored() {
+				execute(t, admin, `INSERT INTO case_relation VALUES ($1, $2, $3)`, r.Case, person, relation)
+			}
+		}
+		a := randomActor(random, records[i:i+1])
+		want := Decide(a, CaseFile, Bare, r, noon).Allowed
+		as(t, owner, a, func(tx pgx.Tx) {
+			_, err := tx.Exec(context.Background(), `INSERT INTO case_file VALUES ($1, $2, $3, nullif($4, ''))`, r.Case, r.Court, r.Sealing.String(), r.FromCourt)
+			if (err == nil) != want || err != nil && !refused(err) {
+				t.Errorf("record %d of seed %d: %v, want %v for %+v", i, seed, err, want, fmt.Sprint(a.Grants))
+			}
+		})
+		if want {
+			allowed++
+		}
+	}
+	if allowed < 20 {
+		t.Errorf("only %d of %d could be filed", allowed, len(records))
+	}
+}
