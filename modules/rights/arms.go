@@ -16,7 +16,11 @@ type levelSet uint8
 
 // arms folds the cells of one question up again, so that they make few
 // conditions. Together they say exactly what the cells say.
+// There are none for a question that makes no sense.
 func (t *table) arms(ask Ask) []arm {
+	if !known(ask.Action, ask.Group) {
+		return nil
+	}
 	return mergeReaches(mergeRoles(t.narrowArms(ask)))
 }
 

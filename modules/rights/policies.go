@@ -77,14 +77,21 @@ func policyCondition(table Table, asks ...Ask) string {
 		direct = append(direct, standard.alternatives(ask, own, c)...)
 		delegated = append(delegated, standard.alternatives(ask, absent, c)...)
 	}
-	return table.within(name, fmt.Sprintf(`(SELECT %s
+	if len(direct) == 0 {
+		return "false"
+	}
+	return table.within(name, fmt.Sprintf(personCondition, strings.Join(direct, "\n    OR "),
+		relationsOf("absent.person::uuid", "", c), strings.Join(delegated, "\n        OR "),
+		relationsOf("((SELECT rights_actor()) ->> 'person')::uuid", "(SELECT rights_actor()) AS who, ", c)))
+}
+
+// personCondition asks for the actor, and where the actor stands in for
+// somebody, for each of those.
+const personCondition = `(SELECT %s
     OR (my.who ? 'for' AND EXISTS (SELECT 1 FROM jsonb_each(my.who -> 'for') AS absent(person, grants),
         LATERAL (%s) AS their
         WHERE %s))
-FROM (%s) AS my)`,
-		strings.Join(direct, "\n    OR "), relationsOf("absent.person::uuid", "", c), strings.Join(delegated, "\n        OR "),
-		relationsOf("((SELECT rights_actor()) ->> 'person')::uuid", "(SELECT rights_actor()) AS who, ", c)))
-}
+FROM (%s) AS my)`
 
 // relationsOf reads a person's relations to the row's case. As it counts
 // together, PostgreSQL does it once a row, by the primary key.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -266,5 +267,19 @@ func TestInsertingAgreesWithDecide(t *testing.T) {
 	}
 	if allowed < 20 {
 		t.Errorf("only %d of %d could be filed", allowed, len(records))
+	}
+}
+
+func TestAQuestionThatMakesNoSenseShowsNothing(t *testing.T) {
+	for _, ask := range []Ask{{}, {CaseList, Trace}, {actionEnd, Bare}, {CaseList, groupEnd}} {
+		table := caseFile
+		table.Read = ask
+		if !strings.Contains(SQL(table), "CREATE POLICY rights_read ON \"case_file\" FOR SELECT USING (\nfalse\n);") {
+			t.Errorf("%v: the policy shows something", ask)
+		}
+		a := &Actor{Person: me, MFA: true, Grants: []Grant{{Role: Registrar}}}
+		if f := NewFilter(a, ask, table, "c", 1, noon); f.SQL() != "false" || len(f.Args) != 0 {
+			t.Errorf("%v: the filter is %s", ask, f.SQL())
+		}
 	}
 }
