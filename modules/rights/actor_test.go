@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -9,7 +10,14 @@ import (
 // opens says whether the actor may open a case of court A at a level, in which
 // the people are what relations says.
 func opens(a *Actor, level Sealing, relations map[string]RelationSet) bool {
-	return Decide(a, CaseRead, Documents, &Record{Case: theCase, Court: "A", Sealing: level, Relations: relations}, noon).Allowed
+	return Decide(a, CaseRead, Documents, &Record{Case: theCase, Court: "A", Sealing: level, Relations: looked(relations)}, noon).Allowed
+}
+
+// looked adds that everybody else of the tests is nothing to the case.
+func looked(relations map[string]RelationSet) map[string]RelationSet {
+	all := map[string]RelationSet{me: 0, absent: 0, other: 0}
+	maps.Copy(all, relations)
+	return all
 }
 
 func of(person string, relations ...Relation) map[string]RelationSet {
@@ -41,7 +49,7 @@ func TestWhoIsNobodyOrTwoMayNothing(t *testing.T) {
 		"a person and a program": {Person: me, Service: "reporting", MFA: true, Grants: grants},
 		"a program with grants":  {Service: "reporting", MFA: true, Grants: grants},
 	} {
-		if d := Decide(a, CaseRead, Bare, &Record{Case: theCase, Court: "A", Sealing: PartiesOnly}, noon); d.Allowed || d.Visible {
+		if d := Decide(a, CaseRead, Bare, &Record{Case: theCase, Court: "A", Sealing: PartiesOnly, Relations: looked(nil)}, noon); d.Allowed || d.Visible {
 			t.Errorf("%s: %+v", name, d)
 		}
 	}
@@ -102,13 +110,13 @@ func TestStandingIn(t *testing.T) {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}
-	d := Decide(deputy(Judge, cover), CaseRead, Notes, &Record{Case: theCase, Court: "A", Sealing: Public, Relations: of(absent, Assigned)}, noon)
+	d := Decide(deputy(Judge, cover), CaseRead, Notes, &Record{Case: theCase, Court: "A", Sealing: Public, Relations: looked(of(absent, Assigned))}, noon)
 	if !d.Allowed || d.As != (As{Judge, "A", absent}) || !d.As.Delegated() {
 		t.Errorf("the decision does not say for whom: %+v", d)
 	}
 	both := deputy(Judge, cover)
 	both.Grants = append(both.Grants, Grant{Role: Judge, Court: "A"})
-	if d := Decide(both, CaseRead, Bare, &Record{Case: theCase, Court: "A", Sealing: PartiesOnly}, noon); d.As.Delegated() {
+	if d := Decide(both, CaseRead, Bare, &Record{Case: theCase, Court: "A", Sealing: PartiesOnly, Relations: looked(nil)}, noon); !d.Allowed || d.As.Delegated() {
 		t.Error("somebody acts for another though their own role suffices")
 	}
 	if people := both.People(noon); !slices.Equal(people, []string{me, absent}) {
@@ -152,16 +160,16 @@ func TestRolesApart(t *testing.T) {
 
 func TestTheStrongestGrantThatSufficesIsUsed(t *testing.T) {
 	a := &Actor{Person: me, MFA: true, Grants: []Grant{{Role: Lawyer}, {Role: Clerk, Court: "B"}, {Role: Clerk, Court: "A"}}}
-	r := &Record{Case: theCase, Court: "A", Sealing: Restricted}
+	r := &Record{Case: theCase, Court: "A", Sealing: Restricted, Relations: looked(nil)}
 	d := Decide(a, DocumentRead, Documents, r, noon)
 	if d.Allowed || !d.Visible || !d.NeedsReason || d.NeedsOrder || d.As.Role != Clerk || d.As.Court != "A" || d.Why != Incomplete {
 		t.Errorf("a clerk without a reason: %+v", d)
 	}
-	r.Relations = of(me, Excluded)
+	r.Relations = looked(of(me, Excluded))
 	if d := Decide(a, DocumentRead, Documents, r, noon); d != (Decision{Why: Refused}) {
 		t.Errorf("a clerk who is excluded: %+v", d)
 	}
-	r.Relations = nil
+	r.Relations = looked(nil)
 	a.Reasons = []string{other}
 	if Decide(a, DocumentRead, Documents, r, noon).Allowed {
 		t.Error("a reason for one case opens another")
@@ -169,6 +177,28 @@ func TestTheStrongestGrantThatSufficesIsUsed(t *testing.T) {
 	a.Reasons, r.Case = []string{""}, ""
 	if Decide(a, DocumentRead, Documents, r, noon).Allowed {
 		t.Error("a reason for no case opens one without an id")
+	}
+}
+
+// Somebody who was not looked up might be excluded.
+func TestWithoutRelationsNothingIsAllowed(t *testing.T) {
+	cover := Grant{Role: Judge, Court: "A", For: absent, Until: noon.Add(1)}
+	for name, c := range map[string]struct {
+		grants    []Grant
+		relations map[string]RelationSet
+		want      bool
+	}{
+		"nobody was looked up":            {[]Grant{{Role: Judge, Court: "A"}}, nil, false},
+		"somebody else was":               {[]Grant{{Role: Judge, Court: "A"}}, of(other), false},
+		"the actor was":                   {[]Grant{{Role: Judge, Court: "A"}}, of(me), true},
+		"the absent person was not":       {[]Grant{{Role: Judge, Court: "B"}, cover}, of(me), false},
+		"only the absent person was":      {[]Grant{{Role: Judge, Court: "B"}, cover}, of(absent), false},
+		"the actor and the absent person": {[]Grant{{Role: Judge, Court: "B"}, cover}, map[string]RelationSet{me: 0, absent: 0}, true},
+	} {
+		a := &Actor{Person: me, MFA: true, Grants: c.grants}
+		if d := Decide(a, CaseRead, Documents, &Record{Case: theCase, Court: "A", Sealing: PartiesOnly, Relations: c.relations}, noon); d.Allowed != c.want {
+			t.Errorf("%s: %+v", name, d)
+		}
 	}
 }
 

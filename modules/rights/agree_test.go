@@ -67,6 +67,7 @@ func randomRecords(random *rand.Rand, n int) []Record {
 		r.Sealing, r.Protected = pick(random, Public, PartiesOnly, Restricted, Sealed), random.IntN(2) == 0
 		r.Relations = map[string]RelationSet{}
 		for _, person := range []string{me, absent, other} {
+			r.Relations[person] = 0
 			for range pick(random, 0, 1, 1, 2, 3) {
 				r.Relations[person] |= SetOf(pick(random, Assigned, Registry, PartyTo, Counsel, Prosecution, Named, Named, Excluded))
 			}

@@ -30,7 +30,10 @@ func (t *table) search(a *Actor, s standing, action Action, group FieldGroup, r 
 		q.ask(Service, reachTenant, As{Role: Service}, 0, 0)
 		return q.best
 	}
-	mine := r.Relations[a.Person]
+	mine, looked := r.relations(a.Person)
+	if !looked {
+		return Decision{Why: NotKnown}
+	}
 	if r.Subject == a.Person {
 		mine |= SetOf(Self)
 	}
@@ -42,7 +45,9 @@ func (t *table) search(a *Actor, s standing, action Action, group FieldGroup, r 
 			}
 			holders := mine
 			if delegated {
-				holders = r.Relations[g.For]
+				if holders, looked = r.relations(g.For); !looked {
+					continue
+				}
 			}
 			for reach := reachOwn; reach < reachEnd; reach++ {
 				if reach.fits(g.Court, r) {
@@ -53,6 +58,12 @@ func (t *table) search(a *Actor, s standing, action Action, group FieldGroup, r 
 	}
 	q.ask(Anyone, reachTenant, As{Role: Anyone}, mine, mine)
 	return q.best
+}
+
+// relations are a person's; false when nobody looked them up.
+func (r *Record) relations(person string) (RelationSet, bool) {
+	set, ok := r.Relations[person]
+	return set, ok || r.Case == ""
 }
 
 // fits says whether a grant for court reaches the record this way.

@@ -19,6 +19,7 @@
 //	delegate.go    what somebody who stands in may be given
 //	record.go      what is asked about, and the answer
 //	decide.go      the decision
+//	load.go        what people are to a case
 //	sql.go         row-level security for a migration
 //	policies.go    its conditions, for whoever a transaction names
 //	functions.sql  its functions
@@ -33,8 +34,7 @@
 // # How a module uses it
 //
 // At sign-in ParseClaims reads the actor. Each request opens a transaction,
-// calls Enter, loads the record with the relations of Actor.People, and asks
-// Decide. A record that is not Visible is answered as one that does not exist;
+// calls Enter, loads the record with LoadRelations, and asks Decide. A record that is not Visible is answered as one that does not exist;
 // where NeedsReason is set, the reason is asked for, recorded, and the case's
 // id put into Actor.Reasons. Lists use NewFilter besides.
 package rights

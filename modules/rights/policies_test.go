@@ -2,9 +2,11 @@ package rights
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -135,6 +137,37 @@ func TestRelationsAreShownToWhoHasThemAndToWhoAssigns(t *testing.T) {
 				t.Errorf("a lawyer says who is %s: %v", relation, err)
 			}
 		})
+	}
+}
+
+func TestLoadRelations(t *testing.T) {
+	owner, admin := register(t)
+	execute(t, admin, `INSERT INTO case_relation VALUES ($1, $2, 'counsel'), ($1, $2, 'named'), ($1, $3, 'excluded'), ($1, $4, 'party')`, theCase, me, absent, other)
+	a := &Actor{Person: me, Grants: []Grant{{Role: Lawyer}, {Role: Lawyer, For: absent, Until: noon.Add(1)}}}
+	load := func(now time.Time) (relations map[string]RelationSet, err error) {
+		as(t, owner, a, func(tx pgx.Tx) { relations, err = LoadRelations(context.Background(), tx, a, theCase, now) })
+		return relations, err
+	}
+	if got, err := load(noon); err != nil || !maps.Equal(got, map[string]RelationSet{me: SetOf(Counsel, Named), absent: SetOf(Excluded)}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := load(noon.Add(1)); err != nil || !maps.Equal(got, map[string]RelationSet{me: SetOf(Counsel, Named)}) {
+		t.Errorf("after the delegation: %v, %v", got, err)
+	}
+	execute(t, admin, `UPDATE case_relation SET relation = 'suspended' WHERE relation = 'named'`)
+	if got, err := load(noon); err == nil {
+		t.Errorf("an unknown relation is read as %v", got)
+	}
+	execute(t, admin, `DELETE FROM case_relation`)
+	if got, err := load(noon); err != nil || !maps.Equal(got, map[string]RelationSet{me: 0, absent: 0}) {
+		t.Errorf("without relations: %v, %v", got, err)
+	}
+	tx, err := owner.Begin(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := LoadRelations(context.Background(), tx, a, theCase, noon); err != nil || len(got) != 0 {
+		t.Errorf("before Enter: %v, %v", got, err)
 	}
 }
 

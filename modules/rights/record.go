@@ -17,8 +17,9 @@ type Record struct {
 	// Protected says that somebody in the case is under protection.
 	Protected bool
 	// Relations are what the actor is to the case, and whoever the actor stands
-	// in for, by person's id. An absent person who is left out has none, so load
-	// them all: Actor.People lists whose.
+	// in for, by person's id; LoadRelations does it. Where Case is
+	// set, somebody who is missing here was not looked up, and might be excluded:
+	// nothing is allowed to them. Somebody without a relation has an empty set.
 	Relations map[string]RelationSet
 	// Subject is the person whose account the record is, or "".
 	Subject string
