@@ -1,0 +1,25 @@
+package procedure_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// countryDocuments are the shipped documents by file name.
+func countryDocuments(t testing.TB) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("countries/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents := map[string]string{}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents[filepath.Base(name)] = string(text)
+	}
+	return documents
+}
