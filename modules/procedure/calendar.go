@@ -201,19 +201,3 @@ func (c *Calendar) announcedFor(year int) bool {
 	}
 	return false
 }
-
-// onOrAfter is the first court day that is not before a day.
-func (c *Calendar) onOrAfter(day Day) Day {
-	for !c.CourtDay(day) {
-		day++
-	}
-	return day
-}
-
-// onOrBefore is the last court day that is not after a day.
-func (c *Calendar) onOrBefore(day Day) Day {
-	for !c.CourtDay(day) {
-		day--
-	}
-	return day
-}

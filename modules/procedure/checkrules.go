@@ -10,7 +10,7 @@ const maxDepth = 8
 
 func (c *checker) deadlines() {
 	started := map[string]bool{}
-	for _, event := range c.document.Events {
+	for _, event := range c.document.AllEvents {
 		for _, start := range event.Starts {
 			started[start.Deadline] = true
 		}
@@ -24,10 +24,24 @@ func (c *checker) deadlines() {
 			c.fail(path+".byCourt", "the court fixes the last day, or the length does: remove one")
 		}
 		if deadline.Length == nil {
+			c.open(deadline, path)
 			continue
 		}
 		c.counting(deadline, path)
 		c.lengths(deadline, path)
+	}
+}
+
+// open checks a deadline whose last day the court enters: it has no hours, and
+// nothing that an extension could lengthen.
+func (c *checker) open(deadline *Deadline, path string) {
+	if len(deadline.Extensions) > 0 {
+		c.fail(path+".extensions", "there is no length to extend: add a length or remove them")
+	}
+	for name, length := range map[string]*Length{"renewal": deadline.Renewal, "ceiling": deadline.Ceiling} {
+		if length != nil && length.Unit == Hours {
+			c.fail(join(path, name), "without a length this counts days: write days")
+		}
 	}
 }
 
@@ -72,7 +86,7 @@ func (c *checker) lengths(deadline *Deadline, path string) {
 
 func (c *checker) fees() {
 	due := map[string]bool{}
-	for _, event := range c.document.Events {
+	for _, event := range c.document.AllEvents {
 		for _, code := range event.Fees {
 			due[code] = true
 		}
@@ -85,8 +99,8 @@ func (c *checker) fees() {
 }
 
 func (c *checker) events() {
-	for i := range c.document.Events {
-		event, path := &c.document.Events[i], fmt.Sprintf("events[%d]", i)
+	for i := range c.document.AllEvents {
+		event, path := &c.document.AllEvents[i], fmt.Sprintf("events[%d]", i)
 		c.validity(event.Validity, path+".validity")
 		if len(event.Roles) == 0 {
 			c.fail(path+".roles", "nobody may trigger %s: add a role", event.Code)
@@ -150,7 +164,7 @@ func (c *checker) factKind(code, path string, kinds ...FactKind) {
 }
 
 func (c *checker) startedSomewhere(code, path string) {
-	for _, event := range c.document.Events {
+	for _, event := range c.document.AllEvents {
 		for _, start := range event.Starts {
 			if start.Deadline == code {
 				return
@@ -161,7 +175,7 @@ func (c *checker) startedSomewhere(code, path string) {
 }
 
 func (c *checker) stageOpened(code, path string) {
-	for _, event := range c.document.Events {
+	for _, event := range c.document.AllEvents {
 		if event.Stage == code {
 			return
 		}

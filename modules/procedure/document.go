@@ -57,7 +57,7 @@ type Document struct {
 	// States of the workflow.
 	States []WorkflowState `json:"states" rule:"required,min=1,max=300"`
 	// Events that move a case.
-	Events []Event `json:"events" rule:"required,min=1,max=1000"`
+	AllEvents []Event `json:"events" rule:"required,min=1,max=1000"`
 	// How cases of older versions come over to this one.
 	Transitions []Transition `json:"transitions,omitempty" rule:"max=50"`
 	// What the document does not say and somebody has to find out.

@@ -43,15 +43,15 @@ func (d *Document) buildIndex() {
 		fees:       byCode(d.Fees, func(f *Fee) string { return f.Code }),
 		deadlines:  byCode(d.Deadlines, func(l *Deadline) string { return l.Code }),
 		states:     byCode(d.States, func(s *WorkflowState) string { return s.Code }),
-		events:     byCode(d.Events, func(e *Event) string { return e.Code }),
+		events:     byCode(d.AllEvents, func(e *Event) string { return e.Code }),
 		from:       map[string][]*Event{},
 		before:     map[string][]string{},
 		codes:      codesOf(d),
 	}
-	for i := range d.Events {
+	for i := range d.AllEvents {
 		for j := range d.States {
-			if state := &d.States[j]; d.Events[i].leaves(state) {
-				d.index.from[state.Code] = append(d.index.from[state.Code], &d.Events[i])
+			if state := &d.States[j]; d.AllEvents[i].leaves(state) {
+				d.index.from[state.Code] = append(d.index.from[state.Code], &d.AllEvents[i])
 			}
 		}
 	}
