@@ -73,9 +73,10 @@ func (d Day) addMonths(months int) (day Day, exact bool) {
 	return dateOf(first.Year(), first.Month(), min(dayOfMonth, last)), exact
 }
 
-// begin is the first instant of the local day. It is not always midnight: where
-// clocks go forward at midnight the day begins later, and a whole day may be
-// missing, which then begins when the next one does.
+// begin is the instant from which the local day lasts. It is not always
+// midnight: where clocks go forward at midnight the day begins later, and a
+// whole day may be missing, which then begins when the next one does. Where
+// clocks go back into the day before, that day ends only then.
 func (d Day) begin(zone *time.Location) time.Time {
 	year, month, day := d.Date()
 	midnight := time.Date(year, month, day, 0, 0, 0, 0, zone)
@@ -85,21 +86,25 @@ func (d Day) begin(zone *time.Location) time.Time {
 		return until
 	case at > d:
 		return since
-	}
-	if since.IsZero() {
+	case !until.IsZero() && DayAt(until, zone) < d: // the day before comes back
+		return midnight.Add(changed(midnight, until))
+	case since.IsZero() || DayAt(since, zone) != d:
 		return midnight
 	}
-	// The clock struck midnight twice, or the gap swallowed it.
-	_, now := midnight.Zone()
-	_, before := since.Add(-time.Nanosecond).In(zone).Zone()
-	earlier := midnight.Add(-time.Duration(before-now) * time.Second)
-	if earlier.Before(since) && DayAt(earlier, zone) == d {
-		return earlier
+	// Clocks changed between midnight and the instant that was found, so that it
+	// may be the second midnight, or none.
+	first := midnight.Add(-changed(since.Add(-time.Nanosecond), midnight))
+	if first.Before(since) && DayAt(first, zone) == d {
+		return first
 	}
-	if !since.After(midnight) && DayAt(since.Add(-time.Nanosecond), zone) < d && DayAt(since, zone) == d {
-		return since
-	}
-	return midnight
+	return since
+}
+
+// changed is how far clocks went back between two instants.
+func changed(from, to time.Time) time.Duration {
+	_, before := from.Zone()
+	_, after := to.Zone()
+	return time.Duration(before-after) * time.Second
 }
 
 // easter is Easter Sunday of the Gregorian calendar, by the anonymous algorithm

@@ -1,6 +1,9 @@
 package procedure
 
-import "reflect"
+import (
+	"reflect"
+	"time"
+)
 
 // What the schema's writer needs to know of the decoder's rules.
 
@@ -53,3 +56,8 @@ func ValuesOf(typ reflect.Type) []string {
 func WordingOf(name string) (pattern string, longest int) {
 	return wordings[name].pattern.String(), wordings[name].max
 }
+
+// Begin is the first instant of a day, for tests.
+func (d Day) Begin(zone *time.Location) time.Time { return d.begin(zone) }
+
+var Easter = easter
