@@ -177,9 +177,10 @@ func (l *Deadline) end(term Term, calendar *Calendar, last Day) (Term, bool) {
 func (d *Document) renew(deadline *Deadline, term Term) (Term, bool) {
 	calendar, before := d.calendarOf(deadline), term.Expires
 	var fits bool
-	if deadline.Renewal.Unit == Hours {
+	switch {
+	case deadline.Renewal.Unit == Hours:
 		term, fits = deadline.expire(term, calendar, before.Add(hours(*deadline.Renewal)))
-	} else {
+	case term.Last != nil:
 		// The renewal begins on the day after, whatever the counting was.
 		last := lastDay(calendar, NextDay, deadline.LastDay, *term.Last, *deadline.Renewal, nil)
 		term, fits = deadline.end(term, calendar, last)
