@@ -127,7 +127,7 @@ func (c *checker) source(value reflect.Value, path string) {
 func (c *checker) reference(value reflect.Value, path, list string) {
 	switch value.Kind() {
 	case reflect.String:
-		if code := value.String(); code != "" {
+		if code := value.String(); code != "" && code != "*" {
 			c.known(code, path, list)
 		}
 	case reflect.Slice:

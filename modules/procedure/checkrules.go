@@ -6,7 +6,7 @@ import (
 )
 
 // maxDepth bounds conditions within conditions: nobody can read deeper ones.
-const maxDepth = 8
+const maxDepth = 12
 
 func (c *checker) deadlines() {
 	started := map[string]bool{}

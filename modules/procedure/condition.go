@@ -104,6 +104,9 @@ func (q question) single(c *Condition) (verdict, codes, Reason) {
 		return answer, codes{ReasonCounterAtCeiling, ReasonCounterBelowCeiling, ""}, Reason{Subject: c.CounterBelow.Counter, Value: strconv.Itoa(c.CounterBelow.Ceiling)}
 	case c.Fact != "":
 		return verdictOf(q.state.Facts[c.Fact] == "true"), codes{ReasonFactNotSet, ReasonFactSet, ""}, Reason{Subject: c.Fact}
+	case c.FactKnown != "":
+		_, known := q.state.Facts[c.FactKnown]
+		return verdictOf(known), codes{ReasonFactUnknown, ReasonFactKnown, ""}, Reason{Subject: c.FactKnown}
 	case c.FactIs != nil:
 		value, known := q.state.Facts[c.FactIs.Fact]
 		answer := verdictOf(value == c.FactIs.Value)

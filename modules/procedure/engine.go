@@ -128,6 +128,9 @@ func (q question) target(event *Event) (string, []Reason) {
 	for _, branch := range event.Branches {
 		switch answer, why := q.all(branch.When, false); answer {
 		case yes:
+			if branch.To == "*" {
+				return q.state.Workflow, nil
+			}
 			return branch.To, nil
 		case unknown:
 			return "", why

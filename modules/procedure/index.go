@@ -87,7 +87,9 @@ func (e *Event) targets(from string) []string {
 	}
 	targets := []string{last}
 	for _, branch := range e.Branches {
-		targets = append(targets, branch.To)
+		if branch.To != "*" {
+			targets = append(targets, branch.To)
+		}
 	}
 	return targets
 }

@@ -37,6 +37,7 @@ const (
 	ReasonFactTooHigh         ReasonCode = "fact-too-high"
 	ReasonFactTooLow          ReasonCode = "fact-too-low"
 	ReasonFactUnknown         ReasonCode = "fact-unknown"
+	ReasonFactKnown           ReasonCode = "fact-known"
 	ReasonStageDiffers        ReasonCode = "stage-differs"
 	ReasonStageEquals         ReasonCode = "stage-equals"
 	ReasonAnyOf               ReasonCode = "any-of" // one of the reasons in AnyOf has to go

@@ -139,8 +139,8 @@ type Event struct {
 type Branch struct {
 	// Conditions, which all must hold.
 	When []Condition `json:"when" rule:"required,min=1,max=50"`
-	// The state.
-	To string `json:"to" rule:"required,code" ref:"states"`
+	// The state, or "*" to stay.
+	To string `json:"to" rule:"required,from" ref:"states"`
 }
 
 // Start starts a deadline.
@@ -199,6 +199,8 @@ type Condition struct {
 	CounterBelow *CounterBelow `json:"counterBelow,omitempty"`
 	// The flag is set.
 	Fact string `json:"fact,omitempty" rule:"code" ref:"facts"`
+	// The fact is known, whatever it is.
+	FactKnown string `json:"factKnown,omitempty" rule:"code" ref:"facts"`
 	// A text has a certain value.
 	FactIs *FactIs `json:"factIs,omitempty"`
 	// A number is not above a limit.
@@ -214,7 +216,7 @@ type Condition struct {
 }
 
 func (Condition) exactlyOne() []string {
-	return []string{"feePaid", "documentsPresent", "deadlinePassed", "deadlineRunning", "counterBelow", "fact", "factIs", "factAtMost", "stage", "any", "all", "not"}
+	return []string{"feePaid", "documentsPresent", "deadlinePassed", "deadlineRunning", "counterBelow", "fact", "factKnown", "factIs", "factAtMost", "stage", "any", "all", "not"}
 }
 
 // CounterBelow compares a counter.

@@ -131,5 +131,5 @@ var wordings = map[string]wording{
 	"date":     {regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`), 10, "write a date as 2026-01-31"},
 	"monthday": {regexp.MustCompile(`^[0-9]{2}-[0-9]{2}$`), 5, "write month and day as 01-31"},
 	"decimal":  {regexp.MustCompile(`^[0-9]{1,12}(\.[0-9]{1,4})?$`), 17, `write an amount in quotes, for example "12.50"`},
-	"text":     {regexp.MustCompile(`^[^\x00-\x1f\x7f]+$`), 2000, "write 1 to 2000 characters on one line"},
+	"text":     {regexp.MustCompile(`^[^\x00-\x1f\x7f-\x9f]+$`), 2000, "write 1 to 2000 characters on one line"},
 }
