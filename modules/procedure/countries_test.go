@@ -3,6 +3,7 @@ package procedure_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -22,4 +23,13 @@ func countryDocuments(t testing.TB) map[string]string {
 		documents[filepath.Base(name)] = string(text)
 	}
 	return documents
+}
+
+func sortedNames(documents map[string]string) []string {
+	var names []string
+	for name := range documents {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
