@@ -43,6 +43,7 @@ type change struct {
 	question
 	event   *Event
 	input   Input
+	starts  []Start
 	effects []Effect
 }
 
@@ -126,7 +127,7 @@ func (c *change) set(kind EffectKind, code string, term Term) {
 }
 
 func (c *change) start() *Reason {
-	for _, start := range c.event.Starts {
+	for _, start := range c.starts {
 		deadline := c.document.index.deadlines[start.Deadline]
 		term, fits := c.document.term(deadline, c.origin(start, deadline), c.input.Extensions[start.Deadline])
 		if !fits {

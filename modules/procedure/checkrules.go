@@ -116,6 +116,7 @@ func (c *checker) events() {
 			if start.On != "" {
 				c.factKind(start.On, fmt.Sprintf("%s.starts[%d].on", path, j), Date, Instant)
 			}
+			c.conditions(start.When, fmt.Sprintf("%s.starts[%d].when", path, j), 1)
 		}
 		for j, code := range event.Renews {
 			if deadline := c.document.index.deadlines[code]; deadline != nil && deadline.Renewal == nil {
@@ -149,7 +150,9 @@ func (c *checker) condition(one *Condition, path string, depth int) {
 	case one.FactAtMost != nil:
 		c.factKind(one.FactAtMost.Fact, path+".factAtMost.fact", Amount)
 	case one.Stage != "":
-		c.stageOpened(one.Stage, path+".stage")
+		c.eventSets("stage", one.Stage, path+".stage")
+	case one.Outcome != "":
+		c.eventSets("outcome", one.Outcome, path+".outcome")
 	case one.Not != nil:
 		c.condition(one.Not, path+".not", depth+1)
 	}
@@ -174,11 +177,11 @@ func (c *checker) startedSomewhere(code, path string) {
 	c.fail(path, "no event starts %s, so that this never holds: start it in an event", code)
 }
 
-func (c *checker) stageOpened(code, path string) {
+func (c *checker) eventSets(what, code, path string) {
 	for _, event := range c.document.AllEvents {
-		if event.Stage == code {
+		if what == "stage" && event.Stage == code || what == "outcome" && event.Outcome == code {
 			return
 		}
 	}
-	c.fail(path, "no event opens %s, so that this never holds: open it in an event", code)
+	c.fail(path, "no event brings the %s %s, so that this never holds: bring it in an event", what, code)
 }

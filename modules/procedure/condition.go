@@ -117,6 +117,9 @@ func (q question) single(c *Condition) (verdict, codes, Reason) {
 	case c.FactAtMost != nil:
 		return q.atMost(c.FactAtMost), codes{ReasonFactTooHigh, ReasonFactTooLow, ReasonFactUnknown}, Reason{Subject: c.FactAtMost.Fact, Value: c.FactAtMost.Parameter}
 	}
+	if c.Outcome != "" {
+		return verdictOf(q.state.Outcome == c.Outcome), codes{ReasonOutcomeDiffers, ReasonOutcomeEquals, ""}, Reason{Subject: c.Outcome}
+	}
 	return verdictOf(q.state.Stage == c.Stage), codes{ReasonStageDiffers, ReasonStageEquals, ""}, Reason{Subject: c.Stage}
 }
 

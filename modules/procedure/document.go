@@ -70,7 +70,8 @@ type Document struct {
 type Rule struct {
 	// Law and article.
 	Law string `json:"law,omitempty" rule:"text"`
-	// Whether the rule was confirmed or only recalled.
+	// Whether the rule was read in a source (confirmed) or only remembered
+	// (recalled).
 	Confidence Confidence `json:"confidence,omitempty"`
 	// What is missing in this rule. It is reported and nothing is invented.
 	Gap string `json:"gap,omitempty" rule:"text"`

@@ -27,11 +27,11 @@ func (d *Document) Events(state State, roles []Role, now time.Time) []Option {
 	var options []Option
 	for _, event := range d.index.from[state.Workflow] {
 		reasons := q.obstacles(event, roles)
-		if _, why := q.target(event); len(why) > 0 {
-			reasons = append(reasons, why...)
-		}
+		_, why := q.target(event)
+		starts, unclear := q.starts(event)
+		reasons = slices.Concat(reasons, why, unclear)
 		options = append(options, Option{
-			Event: event, Allowed: len(reasons) == 0, Reasons: reasons, Needs: q.needs(event, nil),
+			Event: event, Allowed: len(reasons) == 0, Reasons: reasons, Needs: q.needs(starts, nil),
 		})
 	}
 	return options
@@ -65,16 +65,17 @@ func (d *Document) Apply(state State, code string, input Input, now time.Time) (
 		return refuse(Reason{Code: ReasonWrongState, Subject: code, Value: state.Workflow})
 	}
 	next := state.clone()
-	reasons := d.learn(&next, input.Known, event.Starts)
+	reasons := d.learn(&next, input.Known)
 	q := question{d, &next, now}
+	starts, unclear := q.starts(event)
+	reasons = append(reasons, d.learnEnds(&next, input.Ends, starts)...)
 	reasons = append(reasons, q.obstacles(event, input.Roles)...)
 	target, why := q.target(event)
-	reasons = append(append(reasons, why...), q.needs(event, input.Ends)...)
-	reasons = append(reasons, d.badExtensions(event, input.Extensions)...)
+	reasons = slices.Concat(reasons, why, unclear, q.needs(starts, input.Ends), d.badExtensions(starts, input.Extensions))
 	if len(reasons) > 0 {
 		return refuse(reasons...)
 	}
-	change := change{question: q, event: event, input: input}
+	change := change{question: q, event: event, input: input, starts: starts}
 	if reason := change.make(target); reason != nil {
 		return refuse(*reason)
 	}
@@ -142,9 +143,22 @@ func (q question) target(event *Event) (string, []Reason) {
 	return event.To, nil
 }
 
-// needs is what the input has to hold for the deadlines that an event starts.
-func (q question) needs(event *Event, ends map[string]Day) (reasons []Reason) {
+// starts are the deadlines that an event starts now.
+func (q question) starts(event *Event) (starts []Start, reasons []Reason) {
 	for _, start := range event.Starts {
+		switch answer, why := q.all(start.When, false); answer {
+		case yes:
+			starts = append(starts, start)
+		case unknown:
+			reasons = append(reasons, why...)
+		}
+	}
+	return starts, reasons
+}
+
+// needs is what the input has to hold for the deadlines that an event starts.
+func (q question) needs(starts []Start, ends map[string]Day) (reasons []Reason) {
+	for _, start := range starts {
 		if _, known := q.state.Facts[start.On]; start.On != "" && !known {
 			reasons = append(reasons, Reason{Code: ReasonFactUnknown, Subject: start.On, Law: start.Law})
 		}
@@ -157,9 +171,9 @@ func (q question) needs(event *Event, ends map[string]Day) (reasons []Reason) {
 
 // badExtensions finds extensions of deadlines that the event does not start, and
 // those that a deadline does not have.
-func (d *Document) badExtensions(event *Event, extensions map[string][]string) (reasons []Reason) {
+func (d *Document) badExtensions(starts []Start, extensions map[string][]string) (reasons []Reason) {
 	for _, code := range sortedKeys(extensions) {
-		if !slices.ContainsFunc(event.Starts, func(s Start) bool { return s.Deadline == code }) {
+		if !slices.ContainsFunc(starts, func(s Start) bool { return s.Deadline == code }) {
 			reasons = append(reasons, Reason{Code: ReasonUnknownDeadline, Subject: code})
 		} else if reason := d.index.deadlines[code].refuses(extensions[code]); reason != nil {
 			reasons = append(reasons, *reason)

@@ -40,6 +40,8 @@ const (
 	ReasonFactKnown           ReasonCode = "fact-known"
 	ReasonStageDiffers        ReasonCode = "stage-differs"
 	ReasonStageEquals         ReasonCode = "stage-equals"
+	ReasonOutcomeDiffers      ReasonCode = "outcome-differs"
+	ReasonOutcomeEquals       ReasonCode = "outcome-equals"
 	ReasonAnyOf               ReasonCode = "any-of" // one of the reasons in AnyOf has to go
 
 	// The input.

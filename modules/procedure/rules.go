@@ -150,6 +150,8 @@ type Start struct {
 	Deadline string `json:"deadline" rule:"required,code" ref:"deadlines"`
 	// The date or instant it starts from. Without it, the event itself.
 	On string `json:"on,omitempty" rule:"code" ref:"facts"`
+	// Conditions, which all must hold. Otherwise it does not start.
+	When []Condition `json:"when,omitempty" rule:"max=50"`
 }
 
 // Count changes a counter.
@@ -207,6 +209,8 @@ type Condition struct {
 	FactAtMost *FactAtMost `json:"factAtMost,omitempty"`
 	// The case is in this stage.
 	Stage string `json:"stage,omitempty" rule:"code" ref:"stages"`
+	// The case has this outcome.
+	Outcome string `json:"outcome,omitempty" rule:"code" ref:"outcomes"`
 	// At least one of these holds.
 	Any []Condition `json:"any,omitempty" rule:"min=1,max=20"`
 	// All of these hold.
@@ -216,7 +220,7 @@ type Condition struct {
 }
 
 func (Condition) exactlyOne() []string {
-	return []string{"feePaid", "documentsPresent", "deadlinePassed", "deadlineRunning", "counterBelow", "fact", "factKnown", "factIs", "factAtMost", "stage", "any", "all", "not"}
+	return []string{"feePaid", "documentsPresent", "deadlinePassed", "deadlineRunning", "counterBelow", "fact", "factKnown", "factIs", "factAtMost", "stage", "outcome", "any", "all", "not"}
 }
 
 // CounterBelow compares a counter.

@@ -63,7 +63,8 @@ func (d *Document) Learn(state State, known Known) (State, error) {
 		return state, &Refusal{Reasons: reasons}
 	}
 	next := state.clone()
-	if reasons := d.learn(&next, known, nil); len(reasons) > 0 {
+	reasons := append(d.learn(&next, known), d.learnEnds(&next, known.Ends, nil)...)
+	if len(reasons) > 0 {
 		return state, &Refusal{Reasons: reasons}
 	}
 	return next, nil
@@ -110,9 +111,8 @@ func (d *Document) accepts(state State) (reasons []Reason) {
 	return reasons
 }
 
-// learn adds to a state. Deadlines in starting are about to start, so that
-// their ends are left to that.
-func (d *Document) learn(state *State, known Known, starting []Start) (reasons []Reason) {
+// learn adds facts, documents and fees to a state.
+func (d *Document) learn(state *State, known Known) (reasons []Reason) {
 	refuse := func(code ReasonCode, subject string) {
 		reasons = append(reasons, Reason{Code: code, Subject: subject})
 	}
@@ -147,11 +147,17 @@ func (d *Document) learn(state *State, known Known, starting []Start) (reasons [
 			state.Fees = with(state.Fees, code, status)
 		}
 	}
-	for _, code := range sortedKeys(known.Ends) {
-		if !slices.ContainsFunc(starting, func(s Start) bool { return s.Deadline == code }) {
-			if reason := d.fixEnd(state, code, known.Ends[code]); reason != "" {
-				refuse(reason, code)
-			}
+	return reasons
+}
+
+// learnEnds fixes last days, save those of deadlines that are about to start.
+func (d *Document) learnEnds(state *State, ends map[string]Day, starting []Start) (reasons []Reason) {
+	for _, code := range sortedKeys(ends) {
+		if slices.ContainsFunc(starting, func(s Start) bool { return s.Deadline == code }) {
+			continue
+		}
+		if reason := d.fixEnd(state, code, ends[code]); reason != "" {
+			reasons = append(reasons, Reason{Code: reason, Subject: code})
 		}
 	}
 	return reasons
