@@ -49,9 +49,13 @@ func (d *Document) buildIndex() {
 		codes:      codesOf(d),
 	}
 	for i := range d.AllEvents {
-		for j := range d.States {
-			if state := &d.States[j]; d.AllEvents[i].leaves(state) {
-				d.index.from[state.Code] = append(d.index.from[state.Code], &d.AllEvents[i])
+		event, from := &d.AllEvents[i], map[string]bool{}
+		for _, code := range event.From {
+			from[code] = true
+		}
+		for _, state := range d.States {
+			if from[state.Code] || from["*"] && !state.Final {
+				d.index.from[state.Code] = append(d.index.from[state.Code], event)
 			}
 		}
 	}
@@ -67,16 +71,6 @@ func (d *Document) buildIndex() {
 			c.zone = time.UTC // until check has read the name
 		}
 	}
-}
-
-// leaves says whether the event may happen in a state.
-func (e *Event) leaves(state *WorkflowState) bool {
-	for _, from := range e.From {
-		if from == state.Code || from == "*" && !state.Final {
-			return true
-		}
-	}
-	return false
 }
 
 // targets are the states that the event can lead to from a state.

@@ -41,8 +41,14 @@ type Problems []Problem
 // maxProblems bounds an answer: nobody mends more than this in one go.
 const maxProblems = 200
 
+// add leaves room for as many faults as warnings, so that warnings never hide
+// the fault that keeps a document from being used.
 func (p *Problems) add(problem Problem) {
-	if len(*p) < maxProblems {
+	limit := 2 * maxProblems
+	if problem.Kind == Warning {
+		limit = maxProblems
+	}
+	if len(*p) < limit {
 		*p = append(*p, problem)
 	}
 }

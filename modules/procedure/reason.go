@@ -58,6 +58,19 @@ const (
 	ReasonLastDayOutOfRange ReasonCode = "last-day-out-of-range"
 )
 
+// ReasonCodes are all codes, so that a page can make sure of its translations.
+var ReasonCodes = []ReasonCode{
+	ReasonWrongVersion, ReasonForeignState, ReasonUnknownEvent, ReasonWrongState, ReasonNotInForce, ReasonRole,
+	ReasonFeeUnpaid, ReasonFeePaid, ReasonDocumentMissing, ReasonDocumentPresent, ReasonDeadlineNotPassed,
+	ReasonDeadlinePassed, ReasonDeadlineNotRunning, ReasonDeadlineRunning, ReasonDeadlineUnknown,
+	ReasonDeadlineAtCeiling, ReasonCounterAtCeiling, ReasonCounterBelowCeiling, ReasonFactNotSet, ReasonFactSet,
+	ReasonFactDiffers, ReasonFactEquals, ReasonFactTooHigh, ReasonFactTooLow, ReasonFactUnknown, ReasonFactKnown,
+	ReasonStageDiffers, ReasonStageEquals, ReasonOutcomeDiffers, ReasonOutcomeEquals, ReasonAnyOf,
+	ReasonUnknownFact, ReasonBadFact, ReasonUnknownDocument, ReasonUnknownFee, ReasonBadFeeStatus,
+	ReasonFeeNotDeferrable, ReasonUnknownDeadline, ReasonUnknownExtension, ReasonLastDayNeeded, ReasonLastDayByLaw,
+	ReasonLastDayOutOfRange,
+}
+
 // Reason is one reason. Subject is a code of the document, never something
 // personal.
 type Reason struct {
