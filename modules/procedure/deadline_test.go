@@ -99,6 +99,10 @@ func TestExtensions(t *testing.T) {
 			t.Errorf("%v: %v, want %s (%v)", c.extensions, term.Last, c.want, err)
 		}
 	}
+	two := parse(t, replace(t, full(t), "      - {code: abroad,", "      - {code: overseas, names: {en: O, fr: O}, instead: {count: 3, unit: months}}\n      - {code: abroad,"))
+	if _, err := two.Deadline("answer", from, "overseas", "abroad"); err == nil {
+		t.Error("two lengths stand in place of one")
+	}
 	for _, wrong := range [][]string{{"moon"}, {"distance", "distance"}} {
 		if _, err := d.Deadline("answer", from, wrong...); err == nil {
 			t.Errorf("%v was accepted", wrong)
@@ -232,5 +236,20 @@ func TestGapHasNoEnd(t *testing.T) {
 	_, err = d.Learn(state, procedure.Known{Ends: map[string]procedure.Day{"answer": 1}})
 	if got := refused(t, err); got != "last-day-by-law answer" {
 		t.Errorf("a deadline of the law was changed: %s", got)
+	}
+}
+
+// A holiday at the end of December moves past those of the new year.
+func TestHolidayMovesOverTheYearsEnd(t *testing.T) {
+	d := parse(t, replace(t, full(t), "    weekend: []\n", `    weekend: [saturday]
+    holidays:
+      - {names: {en: Last, fr: Dernier}, date: 12-31, moved: {on: [saturday], to: next-open-day}}
+      - {names: {en: First, fr: Premier}, date: 01-01}
+`))
+	calendar := &d.Calendars[1]
+	for text, want := range map[string]bool{"2022-12-31": false, "2023-01-01": false, "2023-01-02": false, "2023-01-03": true, "2023-12-31": false, "2024-01-02": true} {
+		if got := calendar.CourtDay(day(t, text)); got != want {
+			t.Errorf("%s is a court day: %v, want %v", text, got, want)
+		}
 	}
 }

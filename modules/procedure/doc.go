@@ -5,10 +5,12 @@
 // The document and its parts:
 //
 //	document.go      what a document declares
-//	rules.go         fees, deadlines, states, events, conditions, transitions
+//	rules.go         fees, deadlines, states, events, transitions
+//	condition.go     what conditions can ask
 //	calendar.go      court days and holidays
 //	values.go        fixed words, and how texts must look
 //	schema.go        the published JSON Schema
+//	countries/       the procedures that are shipped
 //
 // Reading it:
 //
@@ -22,5 +24,24 @@
 //	checkgraph.go    states that cannot be reached or left
 //	numbers.go       number formats
 //	index.go         finding parts by code
-//	day.go           days without a place, Easter
+//
+// Running a case:
+//
+//	state.go         where a case stands, and what the record says of it
+//	engine.go        which events can happen, and letting one happen
+//	question.go      answers to conditions
+//	change.go        what an event changes, and its effects
+//	reason.go        why an event cannot happen
+//	term.go          a deadline of one case
+//	counting.go      which day is the last
+//	day.go           days without a place, their beginning, Easter
+//
+// From one version to another, and from elsewhere:
+//
+//	diff.go          what changed, in words
+//	migrate.go       bringing cases over
+//	ccd.go           rows of a CCD definition
+//	ccdpost.go       their post-states
+//	ccdcondition.go  their conditions
+//	ccddocument.go   the document that they make
 package procedure
