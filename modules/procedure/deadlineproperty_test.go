@@ -158,7 +158,7 @@ func TestDeadlinesEqualAWalk(t *testing.T) {
 		w.easter[day(t, sunday).Year()] = sunday
 	}
 	random := rand.New(rand.NewPCG(11, 2))
-	for range 150 {
+	for range 100 {
 		r := draw(random)
 		d := r.document(t)
 		for range 20 {
@@ -176,7 +176,7 @@ func TestDeadlinesEqualAWalk(t *testing.T) {
 // and a longer counting is never shorter.
 func TestDeadlineProperties(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	for range 60 {
+	for range 40 {
 		r := draw(random)
 		d := r.document(t)
 		calendar := &d.Calendars[0]

@@ -117,3 +117,26 @@ func TestMigrateNamesWhatIsMissing(t *testing.T) {
 		t.Errorf("two facts became one: %v", err)
 	}
 }
+
+// What the new version can make nothing of is named, too.
+func TestMigrateNamesWhatDoesNotFit(t *testing.T) {
+	old := older(t)
+	state, _ := apply(t, old, old.Begin(), "submit", procedure.Known{Documents: []string{"writ"}}, monday)
+	fees := map[string]procedure.FeeStatus{"stamp": "deferred"}
+	state, _ = apply(t, old, state, "register", procedure.Known{Facts: map[string]string{"worth": "20000"}, Fees: fees}, monday)
+	state, _ = apply(t, old, state, "serve", procedure.Known{Facts: map[string]string{"served": "true", "servedOn": "2026-03-02"}, Documents: []string{"proof"}}, monday)
+	mapping := "deadlines: {reply: answer, old: none}"
+	for _, c := range []struct{ name, old, with, want string }{
+		{"fits", mapping, "deadlines: {reply: answer, old: none, notice: none}", ""},
+		{"no last day", mapping, "deadlines: {reply: none, old: answer, notice: none}", "answer has no last day yet"},
+		{"hours", mapping, "deadlines: {reply: custody, old: none, notice: none}", "custody counts days in one version and hours in the other"},
+		{"two become one", mapping, "deadlines: {reply: answer, old: none, notice: answer}", "another both become answer"},
+		{"no longer deferrable", "before: register, deferrable: true", "before: register", "filing may not be deferred any more"},
+	} {
+		text := replace(t, full(t), c.old, c.with)
+		_, err := procedure.Migrate(state, old, parse(t, text))
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package procedure_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -211,49 +210,17 @@ func TestApplyRefuses(t *testing.T) {
 	}
 }
 
-// The old state stays as it was, the same arguments give the same answer, and a
-// state survives being stored.
-func TestApplyIsPure(t *testing.T) {
+// A fee that was settled does not fall due again, and a counter begins anew.
+func TestFeesAndCounters(t *testing.T) {
 	d := parse(t, full(t))
-	start, _ := apply(t, d, d.Begin(), "submit", claimed, monday)
-	before, _ := json.Marshal(start)
-	known := procedure.Known{Facts: map[string]string{"value": "10000"}, Fees: map[string]procedure.FeeStatus{"filing": "deferred"}}
-	one, first := apply(t, d, start, "register", known, monday)
-	two, second := apply(t, d, start, "register", known, monday)
-	if !reflect.DeepEqual(one, two) || !reflect.DeepEqual(first, second) {
-		t.Error("the same event had different effects")
+	paid := procedure.Known{Documents: []string{"claim"}, Fees: map[string]procedure.FeeStatus{"filing": "paid"}}
+	state, effects := apply(t, d, d.Begin(), "submit", paid, monday)
+	if state.Fees["filing"] != "paid" || strings.Contains(kinds(effects), "fee-due") {
+		t.Errorf("fees %v, effects %s", state.Fees, kinds(effects))
 	}
-	if after, _ := json.Marshal(start); string(after) != string(before) {
-		t.Errorf("the old state changed: %s", after)
-	}
-	if one.Workflow != "fastTrack" {
-		t.Errorf("a claim at the limit went to %s", one.Workflow)
-	}
-	served, _ := apply(t, d, one, "serve", procedure.Known{Facts: map[string]string{"served": "true", "servedOn": "2026-03-02"}, Documents: []string{"proof"}}, monday)
-	text, err := json.Marshal(served)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back procedure.State
-	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, served) {
-		t.Errorf("stored and read: %v\n%+v\n%+v", err, served, back)
-	}
-}
-
-// A notice is held back when the case is ex parte.
-func TestNoticeIsWithheld(t *testing.T) {
-	d := parse(t, full(t))
-	submitted, _ := apply(t, d, d.Begin(), "submit", claimed, monday)
-	for _, exParte := range []bool{false, true} {
-		known := procedure.Known{Facts: map[string]string{"value": "1", "exParte": fmt.Sprint(exParte)}, Fees: map[string]procedure.FeeStatus{"filing": "waived"}}
-		_, effects := apply(t, d, submitted, "register", known, monday)
-		if last := effects[len(effects)-1]; last.Kind != procedure.EffectNotice || last.Withheld != exParte {
-			t.Errorf("ex parte %v: %+v", exParte, last)
-		}
-	}
-	_, effects := apply(t, d, submitted, "detain", procedure.Known{Facts: map[string]string{"arrestedAt": "2026-03-02T00:00:00Z"}}, monday)
-	if last := effects[len(effects)-1]; !last.Withheld {
-		t.Errorf("detain told somebody: %+v", last)
+	state.Workflow, state.Counters = "registered", map[string]int{"adjournments": 2}
+	if state, _ = apply(t, d, state, "refer", procedure.Known{}, monday); state.Counters["adjournments"] != 0 {
+		t.Errorf("counters %v", state.Counters)
 	}
 }
 
