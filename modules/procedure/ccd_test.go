@@ -114,6 +114,7 @@ func TestCCDConditions(t *testing.T) {
 	events := []ccdRow{
 		{"CaseTypeID": "T", "ID": "create", "PostConditionState": "Open"},
 		{"CaseTypeID": "T", "ID": "go", "PreConditionState(s)": "Open", "PostConditionState": `C;B(x="2" OR y!="" AND z="3"):2; A(x="1"):1 ;*(x="stay"):3`},
+		{"CaseTypeID": "T", "ID": "first", "PreConditionState(s)": "Open", "PostConditionState": `C;B(x="1"):2;A(x="1"):1`, "DisplayOrder": -1},
 		{"CaseTypeID": "T", "ID": "unless", "PreConditionState(s)": "Open", "PostConditionState": "*", "EventEnablingCondition": `x!="1"`},
 		{"CaseTypeID": "T", "ID": "any", "PreConditionState(s)": "Open", "PostConditionState": "*", "EventEnablingCondition": `x="*"`},
 		{"CaseTypeID": "T", "ID": "empty", "PreConditionState(s)": "Open", "PostConditionState": "*", "EventEnablingCondition": `x=""`},
@@ -123,6 +124,9 @@ func TestCCDConditions(t *testing.T) {
 	d, problems := importCCD(t, states, events)
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
+	}
+	if first := d.AllEvents[0].Code; first != "first" {
+		t.Errorf("%s comes first in spite of DisplayOrder", first)
 	}
 	roles := []procedure.Role{"court-administrator"}
 	for _, c := range []struct {
@@ -136,6 +140,7 @@ func TestCCDConditions(t *testing.T) {
 		{"go", map[string]string{"y": "any", "z": "3"}, "B"},
 		{"go", map[string]string{"z": "3"}, "C"},
 		{"go", map[string]string{"x": "stay"}, "Open"},
+		{"first", map[string]string{"x": "1"}, "A"},
 		{"unless", nil, "Open"},
 		{"unless", map[string]string{"x": "2"}, "Open"},
 		{"unless", map[string]string{"x": "1"}, ""},

@@ -8,7 +8,7 @@ import (
 // Option is an event that a case's state knows.
 type Option struct {
 	Event *Event `json:"event"`
-	// Allowed says whether Apply would accept it now.
+	// Allowed says whether Apply would accept it now, with what Needs asks for.
 	Allowed bool     `json:"allowed"`
 	Reasons []Reason `json:"reasons,omitempty"`
 	// Needs is what the input still has to hold: facts from which a deadline

@@ -17,7 +17,8 @@ const MaxBytes = 4 << 20
 
 // Parse reads a document in YAML or JSON. It returns the document when nothing
 // keeps it from being used; Problems may still hold warnings. Structural faults
-// come alone: while a key is wrong, what it means cannot be judged.
+// come alone: while a key is wrong, what it means cannot be judged. In JSON, a
+// character beyond U+FFFF has to stand as itself and not as two \u escapes.
 func Parse(data []byte) (*Document, Problems) {
 	root, problem := parseText(data)
 	if problem != nil {

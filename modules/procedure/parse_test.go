@@ -106,6 +106,31 @@ func TestParseReadsJSON(t *testing.T) {
 	}
 }
 
+// However many warnings there are, a fault is found.
+func TestWarningsHideNoFault(t *testing.T) {
+	var deadlines, fees strings.Builder
+	for i := range 290 {
+		fmt.Fprintf(&deadlines, "  - {code: idle%d, names: {en: I, fr: I}, byCourt: true}\n", i)
+	}
+	for i := range 190 {
+		fmt.Fprintf(&fees, "  - {code: idle%d, names: {en: I, fr: I}, amount: \"1\", currency: XCD}\n", i)
+	}
+	text := replace(t, full(t), "\ndeadlines:\n", "\ndeadlines:\n"+deadlines.String())
+	text = replace(t, text, "\nfees:\n", "\nfees:\n"+fees.String())
+	if document, problems := procedure.Parse([]byte(text)); document == nil || len(problems) < 100 {
+		t.Fatalf("%d problems: %v", len(problems), problems.Err())
+	}
+	text = replace(t, text, "roles: [registrar]", "roles: []")
+	if document, problems := procedure.Parse([]byte(text)); document != nil || problems.Err() == nil {
+		t.Error("the fault behind the warnings was not found")
+	}
+	deep := strings.Repeat("{not: ", 12) + "{fact: served}" + strings.Repeat("}", 12)
+	text = replace(t, full(t), "guards: [{feePaid: filing}]", "guards: ["+deep+"]")
+	if _, problems := procedure.Parse([]byte(text)); !strings.Contains(problems.Error(), "make them simpler") {
+		t.Errorf("deep conditions: %v", problems)
+	}
+}
+
 // Warnings do not keep a document from being used.
 func TestParseWarns(t *testing.T) {
 	for _, c := range []struct{ name, old, with, want string }{
