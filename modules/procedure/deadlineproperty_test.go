@@ -14,6 +14,7 @@ type drawn struct {
 	counting, closed, unit string
 	count                  int
 	distance               int // days, 0 for none
+	zone                   string
 }
 
 func draw(random *rand.Rand) drawn {
@@ -22,6 +23,7 @@ func draw(random *rand.Rand) drawn {
 		closed:   []string{"keep", "next-court-day", "previous-court-day"}[random.IntN(3)],
 		unit:     []string{"days", "court-days", "weeks", "months", "years"}[random.IntN(5)],
 		distance: max(0, random.IntN(40)-20),
+		zone:     []string{"America/St_Lucia", "Asia/Hebron", "Africa/Abidjan", "America/Havana", "Asia/Beirut", "Africa/Cairo", "Pacific/Kiritimati"}[random.IntN(7)],
 	}
 	one.count = 1 + random.IntN(map[string]int{"days": 400, "court-days": 250, "weeks": 60, "months": 40, "years": 5}[one.unit])
 	return one
@@ -32,7 +34,7 @@ func (r drawn) document(t testing.TB) *procedure.Document {
 	if r.distance > 0 {
 		line += fmt.Sprintf(", extensions: [{code: far, names: {en: F, fr: F}, add: {count: %d, unit: days}}]", r.distance)
 	}
-	return withDeadlines(t, line)
+	return parse(t, replace(t, withDeadlineLines(t, line), "America/St_Lucia", r.zone))
 }
 
 func (r drawn) last(t testing.TB, d *procedure.Document, first procedure.Day) procedure.Term {

@@ -104,7 +104,11 @@ func (q question) obstacles(event *Event, roles []Role) (reasons []Reason) {
 	_, why := q.all(event.Guards, false)
 	reasons = append(reasons, why...)
 	for _, code := range event.Renews {
-		reasons = append(reasons, q.notRenewable(code)...)
+		for _, reason := range q.notRenewable(code) {
+			if !slices.ContainsFunc(reasons, reason.same) { // a guard may have said it
+				reasons = append(reasons, reason)
+			}
+		}
 	}
 	return reasons
 }

@@ -133,7 +133,7 @@ func TestEventsGiveReasons(t *testing.T) {
 		{"no role", d.Begin(), nil, "submit", "role-not-allowed submit, document-missing claim"},
 		{"other role", d.Begin(), judge, "submit", "role-not-allowed submit, document-missing claim"},
 		{"unpaid, and a branch nobody can choose", submitted, staff, "register", "fee-unpaid filing, fact-unknown value"},
-		{"no custody to prolong", submitted, judge, "prolong", "deadline-not-running custody, deadline-not-running custody"},
+		{"no custody to prolong", submitted, judge, "prolong", "deadline-not-running custody"},
 		{"allowed", submitted, judge, "drop", ""},
 	} {
 		found := false

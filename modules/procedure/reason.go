@@ -81,6 +81,8 @@ type Reason struct {
 	AnyOf   []Reason   `json:"anyOf,omitempty"`
 }
 
+func (r Reason) same(other Reason) bool { return r.Code == other.Code && r.Subject == other.Subject }
+
 // Refusal is the error of an event that cannot happen now, with every reason.
 type Refusal struct {
 	Event   string
