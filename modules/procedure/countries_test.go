@@ -2,6 +2,7 @@ package procedure_test
 
 import (
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,11 @@ func TestCountryDocuments(t *testing.T) {
 		gaps, recalled := d.Findings()
 		if len(gaps) < 4 || len(recalled) < 4 {
 			t.Errorf("%s: %d gaps, %d recalled rules", name, len(gaps), len(recalled))
+		}
+		for _, text := range regexp.MustCompile(`\bar: ([^,}\n]+)`).FindAllStringSubmatch(documents[name], -1) {
+			if !regexp.MustCompile(`\p{Arabic}`).MatchString(text[1]) {
+				t.Errorf("%s: %q is not Arabic", name, text[1])
+			}
 		}
 		if !strings.Contains(d.Review["en"], "No lawyer") {
 			t.Errorf("%s does not say that no lawyer reviewed it", name)

@@ -31,6 +31,11 @@ func TestCustodyClock(t *testing.T) {
 	if got := refused(t, err); got != "deadline-at-ceiling custody" {
 		t.Errorf("beyond the ceiling: %s", got)
 	}
+	for after, want := range map[time.Duration]bool{72*time.Hour - 1: false, 72 * time.Hour: true} {
+		if got := state.Deadlines["custody"].Passed(arrest.Add(after)); got != want {
+			t.Errorf("%s after the arrest it has passed: %v", after, got)
+		}
+	}
 	_, _, err = d.Apply(state, "prolong", procedure.Input{Roles: judge}, arrest.Add(72*time.Hour))
 	if got := refused(t, err); got != "deadline-not-running custody" {
 		t.Errorf("after it passed: %s", got)

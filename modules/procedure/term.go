@@ -26,6 +26,10 @@ type Term struct {
 	Ended *time.Time `json:"ended,omitempty"`
 }
 
+// Passed says whether the deadline is known to have passed before anything ended
+// it, for example to mark it in a list or to raise an alarm about custody.
+func (t Term) Passed(now time.Time) bool { return t.passed(now) == yes }
+
 // passed says whether the deadline passed before anything ended it.
 func (t Term) passed(now time.Time) verdict {
 	switch {
