@@ -1,6 +1,9 @@
 package procedure_test
 
 import (
+	"os"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -197,6 +200,26 @@ func TestHolidayMovesOverTheYearsEnd(t *testing.T) {
 	for text, want := range map[string]bool{"2022-12-31": false, "2023-01-01": false, "2023-01-02": false, "2023-01-03": true, "2023-12-31": false, "2024-01-02": true} {
 		if got := calendar.CourtDay(day(t, text)); got != want {
 			t.Errorf("%s is a court day: %v, want %v", text, got, want)
+		}
+	}
+}
+
+// The table in countries/README.md.
+func TestReadmeTable(t *testing.T) {
+	text, err := os.ReadFile("countries/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for counting, last := range map[string]string{"inclusive": "9", "next-day": "10", "francs": "11"} {
+		d := withDeadlines(t, "code: x, length: {count: 8, unit: days}, counting: "+counting+", lastDay: keep")
+		term, err := d.Deadline("x", instant(t, "2026-03-02T12:00:00Z"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, day := term.Last.Date()
+		row := regexp.MustCompile("`" + counting + "` .* " + last + " March")
+		if strconv.Itoa(day) != last || !row.Match(text) {
+			t.Errorf("%s: %s", counting, term.Last)
 		}
 	}
 }
