@@ -154,7 +154,7 @@ func (c *checker) reference(value reflect.Value, path, list string) {
 
 func (c *checker) known(code, path, list string) {
 	c.used[list+"/"+code] = true
-	if !c.document.index.codes[list][code] {
+	if !c.document.index.has(list, code) {
 		c.fail(path, "%s is not declared: add it to %s or write a code from there", code, list)
 	}
 }

@@ -20,8 +20,8 @@ type index struct {
 	from map[string][]*Event
 	// before lists the fees that each event waits for.
 	before map[string][]string
-	// codes are the codes of every list, by the list's name.
-	codes map[string]map[string]bool
+	// names are what every list's parts are called, by list and code.
+	names map[string]map[string]Names
 	gaps  []Finding
 	// recalled are the rules nobody confirmed.
 	recalled []Finding
@@ -46,7 +46,7 @@ func (d *Document) buildIndex() {
 		events:     byCode(d.AllEvents, func(e *Event) string { return e.Code }),
 		from:       map[string][]*Event{},
 		before:     map[string][]string{},
-		codes:      codesOf(d),
+		names:      namesOf(d),
 	}
 	for i := range d.AllEvents {
 		event, from := &d.AllEvents[i], map[string]bool{}
@@ -88,9 +88,28 @@ func (e *Event) targets(from string) []string {
 	return targets
 }
 
-// codesOf collects the codes of every list of named parts.
-func codesOf(d *Document) map[string]map[string]bool {
-	codes := map[string]map[string]bool{}
+func (i *index) has(list, code string) bool {
+	_, declared := i.names[list][code]
+	return declared
+}
+
+// Name is what people call a part of the document, for example Name("fees",
+// "filing", "fr"). In a language that the document does not have it is the name
+// in its first one, and of an unknown part the code.
+func (d *Document) Name(list, code, language string) string {
+	names := d.index.names[list][code]
+	if name := names[language]; name != "" {
+		return name
+	}
+	if name := names[d.Languages[0]]; name != "" {
+		return name
+	}
+	return code
+}
+
+// namesOf collects the names of every list's parts.
+func namesOf(d *Document) map[string]map[string]Names {
+	names := map[string]map[string]Names{}
 	value := reflect.ValueOf(d).Elem()
 	for _, f := range fieldsOf(value.Type()) {
 		list := value.FieldByIndex(f.index)
@@ -100,12 +119,13 @@ func codesOf(d *Document) map[string]map[string]bool {
 		if _, named := list.Type().Elem().FieldByName("Code"); !named {
 			continue
 		}
-		codes[f.name] = map[string]bool{}
+		names[f.name] = map[string]Names{}
 		for i := range list.Len() {
-			codes[f.name][list.Index(i).FieldByName("Code").String()] = true
+			part := list.Index(i)
+			names[f.name][part.FieldByName("Code").String()] = part.FieldByName("Names").Interface().(Names)
 		}
 	}
-	return codes
+	return names
 }
 
 // Finding is a rule that somebody has to look at.

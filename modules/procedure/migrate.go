@@ -79,7 +79,7 @@ func (m *migration) code(list List, mapping map[string]string, old string) strin
 		}
 		return to
 	}
-	if slices.Contains(m.transition.Keep, list) && m.new.index.codes[string(list)][old] {
+	if slices.Contains(m.transition.Keep, list) && m.new.index.has(string(list), old) {
 		return old
 	}
 	m.miss("%s: %s has no mapping", list, old)

@@ -71,6 +71,22 @@ var ReasonCodes = []ReasonCode{
 	ReasonLastDayOutOfRange,
 }
 
+// List is the list of the document in which a reason's subject has its name, or
+// "" when the subject is in none.
+func (c ReasonCode) List() string {
+	switch c {
+	case ReasonWrongState, ReasonNotInForce, ReasonRole:
+		return "events"
+	case ReasonForeignState:
+		return ""
+	}
+	kind, _, _ := strings.Cut(string(c), "-")
+	return map[string]string{
+		"fee": "fees", "document": "documents", "deadline": "deadlines", "last": "deadlines",
+		"counter": "counters", "fact": "facts", "stage": "stages", "outcome": "outcomes",
+	}[kind]
+}
+
 // Reason is one reason. Subject is a code of the document, never something
 // personal.
 type Reason struct {

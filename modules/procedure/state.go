@@ -83,7 +83,7 @@ func (d *Document) accepts(state State) (reasons []Reason) {
 		return []Reason{{Code: ReasonWrongVersion, Subject: state.Procedure, Value: state.Version}}
 	}
 	unknown := func(list, code string) {
-		if code != "" && !d.index.codes[list][code] {
+		if code != "" && !d.index.has(list, code) {
 			reasons = append(reasons, Reason{Code: ReasonForeignState, Subject: code, Value: list})
 		}
 	}
@@ -129,7 +129,7 @@ func (d *Document) learn(state *State, known Known) (reasons []Reason) {
 		}
 	}
 	for _, code := range known.Documents {
-		if !d.index.codes["documents"][code] {
+		if !d.index.has("documents", code) {
 			refuse(ReasonUnknownDocument, code)
 		} else if at, found := slices.BinarySearch(state.Documents, code); !found {
 			state.Documents = slices.Insert(state.Documents, at, code)
