@@ -97,7 +97,7 @@ func (a *App) showEnrolment(w http.ResponseWriter, r *http.Request, v *visitor, 
 		return err
 	}
 	page := a.pages.Page(w, r)
-	picture, err := pictureOf(totpAddress(secret, page.Organisation(), v.person.Login))
+	picture, err := pictureOf(totpAddress(secret, a.webauthn.Config.RPID, v.person.Login))
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/pquerna/otp"
 )
 
 func TestCleanLogin(t *testing.T) {
@@ -284,5 +285,14 @@ func TestAttemptsLeak(t *testing.T) {
 			t.Errorf("attempt %d at twenty times the pace: %v", i, err)
 		}
 		a.clock.pass(l.leak / 20)
+	}
+}
+
+// An authenticator app reads the picture's address as it was meant.
+func TestTOTPAddress(t *testing.T) {
+	secret := newTOTPSecret()
+	key, err := otp.NewKeyFromURL(totpAddress(secret, "courts.example.ps", "a.sample"))
+	if err != nil || key.Secret() != secret || key.Issuer() != "courts.example.ps" || key.AccountName() != "a.sample" || key.Type() != "totp" || key.Period() != 30 || key.Digits() != 6 {
+		t.Errorf("%+v %v", key, err)
 	}
 }

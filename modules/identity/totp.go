@@ -35,10 +35,11 @@ func newTOTPSecret() string {
 }
 
 // totpAddress is what the picture for an authenticator app says
-// (github.com/google/google-authenticator/wiki/Key-Uri-Format).
-func totpAddress(secret, organisation, login string) string {
-	label := url.PathEscape(organisation + ":" + login)
-	return "otpauth://totp/" + label + "?secret=" + secret + "&issuer=" + url.QueryEscape(organisation)
+// (github.com/google/google-authenticator/wiki/Key-Uri-Format). The issuer is
+// named by its host: short, so that the picture is coarse enough for any camera,
+// and the same in every language.
+func totpAddress(secret, host, login string) string {
+	return "otpauth://totp/" + url.PathEscape(host+":"+login) + "?secret=" + secret + "&issuer=" + url.QueryEscape(host)
 }
 
 // totpStep finds the time step of which code is the code, one step off at most,

@@ -140,3 +140,32 @@ func TestRenderCompressed(t *testing.T) {
 		}
 	}
 }
+
+// What several pages share is written once, and gets one item of a list.
+func TestPartsOfPages(t *testing.T) {
+	words := fstest.MapFile{Data: []byte(`{"title":"Title"}`)}
+	module := fstest.MapFS{
+		"locales/en.json":             {Data: words.Data},
+		"locales/fr.json":             {Data: words.Data},
+		"locales/ar.json":             {Data: words.Data},
+		"templates/partials/row.html": {Data: []byte(`{{define "row"}}<i>{{.T "title"}} {{.Item}}</i>{{end}}`)},
+		"templates/one.html":          {Data: []byte(`{{define "content"}}{{$page := .}}{{range .Data}}{{template "row" ($page.With .)}}{{end}}{{end}}`)},
+	}
+	pages, err := kit.NewPages(kit.Tenant{Languages: []string{"en"}}, module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+	page := pages.Page(w, r)
+	page.Data = []string{"a", "<b>"}
+	if err := pages.Render(w, r, http.StatusOK, "one", page); err != nil {
+		t.Fatal(err)
+	}
+	if body := w.Body.String(); !strings.Contains(body, "<i>Title a</i><i>Title &lt;b&gt;</i>") {
+		t.Errorf("body = %s", body)
+	}
+	module["templates/partials/row.html"] = &fstest.MapFile{Data: []byte(`{{define "row"}}{{`)}
+	if _, err := kit.NewPages(kit.Tenant{Languages: []string{"en"}}, module); err == nil {
+		t.Error("a broken part is taken")
+	}
+}
