@@ -74,6 +74,9 @@ func (a *App) showNewPasskey(w http.ResponseWriter, r *http.Request, v *visitor,
 	if !v.person.HasFactor || !v.session.strong() {
 		return a.seeOther(w, r, "/")
 	}
+	if !a.fresh(v) {
+		return a.seeOther(w, r, "/sign-in?again")
+	}
 	options, err := a.askForNewPasskey(r.Context(), v)
 	if err != nil {
 		return err
@@ -83,7 +86,7 @@ func (a *App) showNewPasskey(w http.ResponseWriter, r *http.Request, v *visitor,
 }
 
 func (a *App) makePasskey(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	if !v.person.HasFactor || !v.session.strong() {
+	if !v.person.HasFactor || !v.session.strong() || !a.fresh(v) {
 		return notAllowed()
 	}
 	err := a.addPasskey(r.Context(), v, r.PostForm.Get("credential"))

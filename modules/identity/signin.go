@@ -97,7 +97,7 @@ func (a *App) signInPage(w http.ResponseWriter, r *http.Request, v *visitor) err
 	if err != nil {
 		return err
 	}
-	known := v.signedIn() && (request == nil || request.satisfied(v.session))
+	known := v.signedIn() && (request == nil || request.satisfied(v.session)) && !r.URL.Query().Has("again")
 	switch {
 	case known && request == nil:
 		return a.seeOther(w, r, "/")
@@ -206,12 +206,21 @@ func (a *App) proceed(w http.ResponseWriter, r *http.Request, v *visitor) error 
 	return a.seeOther(w, r, "/sign-in"+query(r))
 }
 
-// step makes a handler of a page that belongs to one step. Somebody who is
-// signed in may set up a second factor at any time.
+// fresh says whether somebody has signed in just now. Who finds a browser that
+// is signed in may not set up a factor of their own.
+func (a *App) fresh(v *visitor) bool {
+	return v.signedIn() && a.now().Sub(v.session.SignedInAt) < signInTime
+}
+
+// step makes a handler of a page that belongs to one step. Somebody who has just
+// signed in may set up a second factor, too.
 func (a *App) step(name string, handle pageHandler) kit.Handler {
 	return a.page(func(w http.ResponseWriter, r *http.Request, v *visitor) error {
-		own := v.session != nil && (v.nextStep() == name || name == stepFactor && v.signedIn() && !v.person.HasFactor)
-		if !own {
+		volunteer := name == stepFactor && v.signedIn() && !v.person.HasFactor
+		if volunteer && !a.fresh(v) {
+			return a.seeOther(w, r, "/sign-in?again")
+		}
+		if !volunteer && (v.session == nil || v.nextStep() != name) {
 			return a.proceed(w, r, v)
 		}
 		if _, err := a.begun(w, r, v); expired(err) {

@@ -396,3 +396,30 @@ func TestForgetting(t *testing.T) {
 		t.Errorf("%d rows stay for ever", n)
 	}
 }
+
+// Who finds a browser that somebody left signed in cannot make it their own.
+func TestFactorsNeedAFreshSignIn(t *testing.T) {
+	s := start(t)
+	s.account(t, "a.party", Grant{Role: roleParty})
+	b := s.browser(t)
+	b.signIn("a.party", "")
+	b.get("/sign-in/second-factor")
+	b.mustShow(http.StatusOK, "data:image/png")
+	secret := secretShown(t, b)
+	s.clock.pass(signInTime)
+	b.send("", "code", codeOf(t, secret, s.now()))
+	b.mustShow(http.StatusOK, `autocomplete="username"`)
+	b.send("", "login", "a.party", "password", goodPassword)
+	b.mustShow(http.StatusOK, `id="sessions"`)
+	b.get("/sign-in/second-factor")
+	b.send("", "code", codeOf(t, secretShown(t, b), s.now()))
+	b.mustShow(http.StatusOK, "Your recovery codes")
+	b.get("/passkeys/new")
+	b.asked()
+	s.clock.pass(signInTime)
+	b.get("/passkeys/new")
+	b.mustShow(http.StatusOK, `autocomplete="username"`)
+	b.get("/")
+	b.send("/passkeys/new", "credential", "{}")
+	b.mustShow(http.StatusForbidden)
+}
