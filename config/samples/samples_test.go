@@ -21,6 +21,7 @@ import (
 
 	"ejustice.dev/operator/api/v1alpha1"
 	"ejustice.dev/operator/modules/casemanagement"
+	"ejustice.dev/operator/modules/identity"
 )
 
 // countries are the complete samples, each with filings in cases/<name>.json.
@@ -144,8 +145,11 @@ func checkValues(t *testing.T, tenant v1alpha1.JusticeTenant, values map[string]
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkSchema(t, tenant, raw)
-	checkReading(t, tenant, raw)
+	checkSchema(t, "casemanagement", tenant, raw)
+	checkReading(t, tenant, raw, func(file string) error {
+		_, err := casemanagement.ReadSettings(file)
+		return err
+	})
 	var s settings
 	if err := json.Unmarshal(raw, &s); err != nil {
 		t.Fatal(err)
@@ -163,9 +167,9 @@ func checkValues(t *testing.T, tenant v1alpha1.JusticeTenant, values map[string]
 }
 
 // checkSchema does what Helm does before it installs a chart.
-func checkSchema(t *testing.T, tenant v1alpha1.JusticeTenant, raw []byte) {
+func checkSchema(t *testing.T, module string, tenant v1alpha1.JusticeTenant, raw []byte) {
 	t.Helper()
-	chart, err := loader.Load("../../charts/casemanagement")
+	chart, err := loader.Load("../../charts/" + module)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,12 +179,13 @@ func checkSchema(t *testing.T, tenant v1alpha1.JusticeTenant, raw []byte) {
 	}
 	values["platform"] = map[string]any{
 		"tenant":   platformTenant(tenant),
-		"module":   map[string]any{"name": "casemanagement", "version": string(tenant.Spec.Release)},
-		"images":   map[string]any{"casemanagement": "registry.example/casemanagement@sha256:" + strings.Repeat("0", 64)},
-		"database": map[string]any{"host": "database-rw", "port": 5432, "name": "casemanagement", "sslMode": "verify-full"},
+		"module":   map[string]any{"name": module, "version": string(tenant.Spec.Release)},
+		"images":   map[string]any{module: "registry.example/" + module + "@sha256:" + strings.Repeat("0", 64)},
+		"database": map[string]any{"host": "database-rw", "port": 5432, "name": module, "sslMode": "verify-full", "runtimeRole": module + ".app"},
 		"vault": map[string]any{"address": "https://vault", "port": 8200, "loginPath": "auth/kubernetes/login",
-			"role": "r", "audience": "vault", "mount": "tenants/" + tenant.Name},
-		"tls":       map[string]any{"secretName": "casemanagement-tls"},
+			"role": "r", "audience": "vault", "mount": "tenants/" + tenant.Name,
+			"migration": map[string]any{"role": "r.migrate", "audience": "vault-migrate", "name": module + ".migrate"}},
+		"tls":       map[string]any{"secretName": module + "-tls"},
 		"placement": map[string]any{"jurisdictions": toAny(tenant.Jurisdictions())},
 	}
 	if err := chartutil.ValidateAgainstSchema(chart, values); err != nil {
@@ -189,7 +194,7 @@ func checkSchema(t *testing.T, tenant v1alpha1.JusticeTenant, raw []byte) {
 }
 
 // checkReading lets the module read the configuration that its chart would write.
-func checkReading(t *testing.T, tenant v1alpha1.JusticeTenant, raw []byte) {
+func checkReading(t *testing.T, tenant v1alpha1.JusticeTenant, raw []byte, read func(file string) error) {
 	t.Helper()
 	var config map[string]any
 	if err := json.Unmarshal(raw, &config); err != nil {
@@ -204,7 +209,7 @@ func checkReading(t *testing.T, tenant v1alpha1.JusticeTenant, raw []byte) {
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := casemanagement.ReadSettings(file); err != nil {
+	if err := read(file); err != nil {
 		t.Error(err)
 	}
 }
@@ -255,7 +260,42 @@ func checkModule(t *testing.T, file string) {
 		t.Fatalf("namespace %q is no tenant's", module.Namespace)
 	}
 	tenant := loadTenant(t, name+".yaml")
+	if module.Name == "identity" {
+		checkIdentity(t, tenant, module.Spec.Values)
+		return
+	}
 	checkValues(t, tenant, module.Spec.Values)
+}
+
+// checkIdentity runs the values of the identity module through the same, and its courts are the
+// tenant's.
+func checkIdentity(t *testing.T, tenant v1alpha1.JusticeTenant, values map[string]apiextensionsv1.JSON) {
+	t.Helper()
+	all := map[string]any{}
+	raw, err := json.Marshal(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSchema(t, "identity", tenant, raw)
+	if err := json.Unmarshal(raw, &all); err != nil {
+		t.Fatal(err)
+	}
+	all["issuer"] = "https://" + tenant.Spec.Domain + "/identity" // as the chart does
+	if raw, err = json.Marshal(all); err != nil {
+		t.Fatal(err)
+	}
+	var read *identity.Settings
+	checkReading(t, tenant, raw, func(file string) (err error) {
+		read, err = identity.ReadSettings(file)
+		return err
+	})
+	known := loadSettings(t, tenant).Courts
+	for _, c := range read.Courts {
+		checkNames(t, c.Code, c.Names, tenant.Spec.Languages)
+		if !slices.ContainsFunc(known, func(court casemanagement.Court) bool { return court.Code == c.Code }) {
+			t.Errorf("court %s is not the tenant's", c.Code)
+		}
+	}
 }
 
 func TestFilingsFitTheirTenant(t *testing.T) {
