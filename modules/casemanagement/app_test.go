@@ -83,11 +83,7 @@ func migrate(owner *pgxpool.Pool, db kit.Database) error {
 	return Migrate(context.Background(), owner, pgtest.RuntimeRole(db))
 }
 
-// testKeys wraps nothing, for tests of other things.
-func testKeys(pool *pgxpool.Pool) *kit.Keyring {
-	return kit.NewKeyring(pool, openWrapper{}, slog.New(slog.DiscardHandler))
-}
-
+// openWrapper wraps nothing, for tests of other things.
 type openWrapper struct{}
 
 func (openWrapper) NewKey(context.Context) ([]byte, string, error) {
