@@ -218,18 +218,20 @@ type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 func (t *TLS) Transport(dial Dial) *http.Transport {
 	return &http.Transport{
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			connection, err := t.connect(ctx, dial, network, address)
-			if err == nil || ctx.Err() != nil {
-				return connection, err
+			// The address may be of a replica that has just gone, or a node may not know one
+			// that has just come. Nothing was sent, so that another attempt is safe for every
+			// request.
+			for pause := 100 * time.Millisecond; ; pause *= 2 {
+				connection, err := t.connect(ctx, dial, network, address)
+				if err == nil || pause > longestRedial || unknownHost(err) {
+					return connection, err
+				}
+				select {
+				case <-ctx.Done():
+					return nil, err
+				case <-time.After(pause):
+				}
 			}
-			// The address may have been of a replica that has just gone. Nothing was sent,
-			// so that another attempt is safe for every request.
-			select {
-			case <-ctx.Done():
-				return nil, err
-			case <-time.After(100 * time.Millisecond):
-			}
-			return t.connect(ctx, dial, network, address)
 		},
 		MaxIdleConnsPerHost: 32,
 		// Well below the idle timeout of Server, so that it is we who close.
@@ -238,6 +240,16 @@ func (t *TLS) Transport(dial Dial) *http.Transport {
 		ResponseHeaderTimeout: time.Minute,
 		DisableCompression:    true,
 	}
+}
+
+// longestRedial is the last pause before a connection is given up, after a second
+// and a half in all.
+const longestRedial = 800 * time.Millisecond
+
+// unknownHost says whether there is no such module at all.
+func unknownHost(err error) bool {
+	var unknown *net.DNSError
+	return errors.As(err, &unknown) && unknown.IsNotFound
 }
 
 func (t *TLS) connect(ctx context.Context, dial Dial, network, address string) (net.Conn, error) {

@@ -312,7 +312,8 @@ func TestTransportChecksTheServer(t *testing.T) {
 	}
 }
 
-// A replica that has just gone is still dialled for a moment; nobody notices.
+// A replica that has just gone is still dialled for a moment, and one that has just come is not
+// known everywhere; nobody notices. That a module does not exist is said at once.
 func TestTransportDialsAgain(t *testing.T) {
 	authority := tlstest.New(t)
 	r := serveHello(t, authority, authority.Folder(t, moduleName))
@@ -322,7 +323,7 @@ func TestTransportDialsAgain(t *testing.T) {
 	}
 	attempts := 0
 	transport := own.Transport(func(ctx context.Context, network, _ string) (net.Conn, error) {
-		if attempts++; attempts == 1 {
+		if attempts++; attempts <= 3 {
 			return nil, errors.New("connection refused")
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(r.url, "https://"))
@@ -334,7 +335,16 @@ func TestTransportDialsAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	response.Body.Close()
-	if response.StatusCode != http.StatusOK || attempts != 2 {
+	if response.StatusCode != http.StatusOK || attempts != 4 {
 		t.Errorf("%d after %d attempts", response.StatusCode, attempts)
+	}
+
+	attempts = 0
+	nowhere := own.Transport(func(context.Context, string, string) (net.Conn, error) {
+		attempts++
+		return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
+	})
+	if _, err := nowhere.RoundTrip(request.Clone(t.Context())); err == nil || attempts != 1 {
+		t.Errorf("%v after %d attempts", err, attempts)
 	}
 }
