@@ -163,6 +163,8 @@ func TestGateway(t *testing.T) {
 			}
 		}
 		await(t, "the tenant answers through another pod", time.Minute, func(ctx context.Context) (bool, error) {
+			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+			defer cancel()
 			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+siteA.Domain+"/api/v1/courts", nil)
 			if err != nil {
 				return false, err

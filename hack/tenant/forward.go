@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -134,7 +135,9 @@ func (s *Site) Client(address string) *http.Client {
 		TLSClientConfig:   &tls.Config{RootCAs: roots, ServerName: s.Domain, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2: true,
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, address)
+			// What is sent to a pod that has just gone is never answered: another attempt is.
+			return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, address)
 		},
+		TLSHandshakeTimeout: 10 * time.Second,
 	}}
 }
