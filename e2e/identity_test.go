@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/hashicorp/vault/api"
 	"github.com/pquerna/otp/totp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ejustice.dev/operator/api/v1alpha1"
@@ -98,27 +102,20 @@ func TestIdentity(t *testing.T) {
 
 func awaitModuleReady(t *testing.T, key client.ObjectKey) {
 	t.Helper()
-	deadline := time.Now().Add(readyWithin)
-	for {
+	await(t, "module "+key.Name+" is Ready", readyWithin, func(ctx context.Context) (bool, error) {
 		var m v1alpha1.CourtModule
-		if err := cluster.Get(t.Context(), key, &m); err != nil {
-			t.Fatal(err)
+		if err := cluster.Get(ctx, key, &m); err != nil {
+			return false, err
 		}
-		said := "nothing yet"
-		for _, c := range m.Status.Conditions {
-			if c.Type != v1alpha1.ConditionReady {
-				continue
-			}
-			if c.Status == "True" && c.ObservedGeneration == m.Generation {
-				return
-			}
-			said = c.Message
+		ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady)
+		if ready == nil || ready.ObservedGeneration != m.Generation {
+			return false, nil
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("module %s does not become Ready: %s", key.Name, said)
+		if ready.Status != metav1.ConditionTrue {
+			return false, errors.New(ready.Message)
 		}
-		time.Sleep(500 * time.Millisecond) // the pace of polling
-	}
+		return true, nil
+	})
 }
 
 // visitor is a person's browser at a tenant's front door, without JavaScript.

@@ -112,7 +112,7 @@ func sayWhereToLook(ctx context.Context, c *tenant.Cluster, namespace string) er
 		fmt.Printf("  for a browser on this machine: echo '%s %s' >> /etc/hosts, and let it trust %s\n", address, site.Domain, authority)
 	}
 	fmt.Printf(`  from anywhere: kubectl -n %s port-forward service/%s 8443:443, and the name in the hosts file as 127.0.0.1
-There is no sign-in yet: whoever reaches this address reads everything. File no real case.
+Case management asks nobody to sign in yet: whoever reaches this address reads everything. File no real case.
 
 What to try next (in a shell with: eval "$(make -s env)"):
   kubectl get justicetenants
